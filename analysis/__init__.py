@@ -1,0 +1,1 @@
+"""Physics and pictures: from a micrograph to the particles on it."""

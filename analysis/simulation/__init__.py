@@ -1,0 +1,1 @@
+"""Simulated micrographs with exact truth: atoms, multislice, optics, detector."""

@@ -1,0 +1,1 @@
+"""Data sets and fits: how a bundle is made."""

@@ -1,0 +1,1 @@
+"""The watcher: where analysis and schema meet, beside the microscope."""

@@ -1,0 +1,1 @@
+"""Rows and files of results: SQLite and HDF5."""
