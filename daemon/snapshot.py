@@ -4,7 +4,7 @@ The supervisor makes a `Snapshot`; `live` draws it, `status` prints it. Nothing 
 clock, a file or the database, so the same snapshot always gives the same picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -91,7 +91,7 @@ class Snapshot:
     session: SessionLine | None = None
     bundle: BundleLine | None = None
     device: str | None = None
-    ledger: LedgerCounts = LedgerCounts()
+    ledger: LedgerCounts = field(default_factory=LedgerCounts)
     current: CurrentFile | None = None
     queue_length: int = 0
     rate_per_minute: float | None = None
