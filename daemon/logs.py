@@ -54,13 +54,13 @@ def file_log(log: logging.Logger, source_file_id: int, analysis_id: int | None =
 
 
 class TextLines(logging.Formatter):
-    """`12:04:31 WARNING watcher: message [file 12]`, in local time; one line but for tracebacks."""
+    """Local time, level, room, message, `[file 12]`: one line, and a traceback where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
-        time = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S")
+        local = datetime.fromtimestamp(record.created, UTC).astimezone()
         room = record.name.rpartition(".")[2]
-        line = f"{time} {record.levelname:<7} {room}: {_message(record)}{_ids(record)}"
+        line = f"{local:%Y-%m-%d %H:%M:%S} {record.levelname:<7} {room}: {_message(record)}{_ids(record)}"
         trace = _traceback(record)
         return f"{line}\n{trace}" if trace else line
 
@@ -138,7 +138,7 @@ class ConsoleLines(logging.Handler):
         try:
             line = Text(self.format(record), style=self._STYLES.get(record.levelname, ""))
             self._console.print(line, soft_wrap=True)
-        except Exception:  # logging's own rule: a handler never raises into the work
+        except Exception:  # noqa: BLE001 - logging's own rule: a handler never raises
             self.handleError(record)
 
 
