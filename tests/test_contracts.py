@@ -1,0 +1,78 @@
+"""The rules that tools hold for us: each is broken once here, and must be noticed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TOOLS = Path(sys.executable).parent
+PACKAGES = ("analysis", "schema", "daemon")
+
+
+def ruff_complaints(source: str) -> str:
+    """What ruff says of a module of `analysis` with this text."""
+    command = [
+        TOOLS / "ruff",
+        "check",
+        "--output-format=concise",
+        "--stdin-filename=analysis/x.py",
+        "-",
+    ]
+    verdict = subprocess.run(
+        command, input=source, cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    return verdict.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("import pickle", "TID251"),
+        ("import joblib", "TID251"),
+        ("from keras.models import load_model", "TID251"),
+        ("import keras\n\nkeras.models.load_model('model.h5')", "TID251"),
+        ("import keras\n\nkeras.saving.load_model('model.h5')", "TID251"),
+        ("import yaml\n\nyaml.load('a: 1')", "S506"),
+        ("eval('1 + 1')", "S307"),
+        ("exec('x = 1')", "S102"),
+        ("print('a number')", "T201"),
+        ("from datetime import datetime\n\ndatetime.now()", "DTZ005"),
+        ("import numpy as np\n\nnp.random.rand(3)", "NPY002"),
+        ("from .errors import AnalysisError", "TID252"),
+    ],
+)
+def test_the_linter_refuses(line: str, rule: str):
+    assert rule in ruff_complaints(f'"""A module."""\n\n{line}\n')
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("analysis/errors.py", "import schema.records"),
+        ("analysis/errors.py", "import daemon.config"),
+        ("schema/errors.py", "import analysis.errors"),
+        ("schema/errors.py", "import daemon.config"),
+        ("schema/errors.py", "import tensorflow"),
+    ],
+)
+def test_the_import_contracts_refuse(tmp_path: Path, module: str, forbidden: str):
+    for package in PACKAGES:
+        shutil.copytree(
+            REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    with (tmp_path / module).open("a", encoding="utf-8") as source:
+        source.write(f"\n{forbidden}\n")
+    verdict = subprocess.run(
+        [TOOLS / "lint-imports", "--no-cache"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    _, _, broken = verdict.stdout.partition("Broken contracts")
+    assert f"{module.removesuffix('.py').replace('/', '.')} -> " in broken
+    assert forbidden.removeprefix("import ").split(".")[0] in broken
