@@ -1,0 +1,64 @@
+"""How much a file may declare before anything is allocated for it.
+
+A 0.5 MB file can declare 8.8 TB and a 316 KB TIFF expand to 288 MB, so the sizes of the header are
+checked first.
+"""
+
+from dataclasses import dataclass
+
+from analysis.errors import ErrorCode, UnreadableYet
+
+# Below this an extreme compression ratio costs nothing: a blank 4096 x 4096 image of two bytes.
+HARMLESS_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadLimits:
+    """Largest picture accepted: bytes once decoded, sides, frames, decoded over stored bytes."""
+
+    decoded_bytes: int = 2 * 2**30
+    side_px: int = 16_384
+    frames: int = 4_096
+    ratio: int = 200
+
+
+def check_declared_size(
+    limits: ReadLimits, *, shape_px: tuple[int, int], frame_count: int, decoded_bytes: int
+) -> None:
+    """Refuse one signal by what its header declares.
+
+    Raises:
+        UnreadableYet: a side, the number of frames or the bytes exceed the limits.
+    """
+    height_px, width_px = shape_px
+    if max(shape_px) > limits.side_px:
+        raise UnreadableYet(
+            ErrorCode.TOO_LARGE,
+            f"The image declares {width_px} x {height_px} pixels; "
+            f"at most {limits.side_px} a side are read.",
+        )
+    if frame_count > limits.frames:
+        raise UnreadableYet(
+            ErrorCode.TOO_LARGE,
+            f"The series declares {frame_count} frames; at most {limits.frames} are read.",
+        )
+    if decoded_bytes > limits.decoded_bytes:
+        raise UnreadableYet(
+            ErrorCode.TOO_LARGE,
+            f"The file declares {decoded_bytes / 1e9:.1f} GB of pixels; "
+            f"at most {limits.decoded_bytes / 1e9:.1f} GB are read.",
+        )
+
+
+def check_ratio(limits: ReadLimits, *, decoded_bytes: int, stored_bytes: int) -> None:
+    """Refuse a file that expands more than any micrograph does.
+
+    Raises:
+        UnreadableYet: the pixels are more than `limits.ratio` times the bytes of the file.
+    """
+    if decoded_bytes > max(HARMLESS_BYTES, limits.ratio * stored_bytes):
+        raise UnreadableYet(
+            ErrorCode.TOO_LARGE,
+            f"The file would expand {decoded_bytes / max(stored_bytes, 1):.0f} times when read; "
+            f"at most {limits.ratio} times are accepted.",
+        )

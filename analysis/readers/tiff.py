@@ -1,0 +1,155 @@
+"""Signals of a TIFF file: series of pages, with whatever calibration its writer left.
+
+Read with tifffile page by page. `tiff_calibration` knows where ImageJ, OME, DigitalMicrograph,
+Olympus SIS, TVIPS and JEOL put the pixel size.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import TiffImagePlugin
+
+from analysis.errors import ErrorCode, UnreadableYet
+from analysis.readers.limits import ReadLimits
+from analysis.readers.serialem import read_mdoc
+from analysis.readers.signal import (
+    RGB_SAMPLES,
+    UNCALIBRATED,
+    Signal,
+    not_an_image,
+)
+from analysis.readers.tiff_calibration import statements_of
+
+# What tifffile decodes without further libraries; the rest goes through Pillow's libtiff.
+PLAIN_COMPRESSIONS = frozenset({1, 8, 32946, 34925})
+REDUCED_IMAGE = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    """Where one frame lies: the page of the file and how it is packed."""
+
+    index: int
+    offset_bytes: int | None
+    is_plain: bool
+
+
+def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -> Iterator[Signal]:
+    """One signal for each series of pages; reduced previews are left out.
+
+    Raises:
+        UnreadableYet: no TIFF, or a page ends before its pixels do.
+    """
+    with tifffile.TiffFile(path) as tif:
+        if not tif.pages:
+            raise UnreadableYet(ErrorCode.UNREADABLE, "The TIFF file has no page.")
+        _check_page_count(tif, limits)
+        series = [one for one in tif.series if not _is_preview(one)]
+        for one in series:
+            yield _signal_of(path, tif, one, companions)
+
+
+def _check_page_count(tif: tifffile.TiffFile, limits: ReadLimits) -> None:
+    pages = len(tif.pages)
+    if pages > limits.frames:
+        raise UnreadableYet(
+            ErrorCode.TOO_LARGE,
+            f"The series declares {pages} frames; at most {limits.frames} are read.",
+        )
+
+
+def _is_preview(series: Any) -> bool:
+    return bool(int(series.keyframe.subfiletype or 0) & REDUCED_IMAGE)
+
+
+def _signal_of(
+    path: Path, tif: tifffile.TiffFile, series: Any, companions: tuple[Path, ...]
+) -> Signal:
+    keyframe = series.keyframe
+    if keyframe.dtype is None or keyframe.dtype.kind not in "uif":
+        return not_an_image("", ErrorCode.COMPLEX_VALUED, "The file holds complex numbers.")
+    if 0 in series.shape or keyframe.imagedepth > 1:
+        return not_an_image("", ErrorCode.NOT_TWO_DIMENSIONAL, "The data are no 2-D images.")
+    frame_count = int(series.size // keyframe.size)
+    pages = [_page_of(series, i, frame_count) for i in range(frame_count)]
+    pixel_size, acquisition, obstacle = statements_of(tif, keyframe)
+    for mdoc in (other for other in companions if other.suffix.lower() == ".mdoc"):
+        stated = read_mdoc(mdoc)
+        pixel_size = stated.pixel_size if pixel_size is UNCALIBRATED else pixel_size
+    return Signal(
+        title=str(series.name or ""),
+        shape_px=(int(keyframe.imagelength), int(keyframe.imagewidth)),
+        frame_count=frame_count,
+        is_series=frame_count > 1,
+        samples=int(keyframe.samplesperpixel),
+        dtype=np.dtype(keyframe.dtype),
+        read_frame=lambda i: _read_frame(path, pages[i], keyframe),
+        pixel_size=pixel_size,
+        acquisition=acquisition,
+        obstacle=obstacle,
+        suspect=_unwritten_strips(path, series),
+    )
+
+
+def _page_of(series: Any, i: int, frame_count: int) -> _Page:
+    """Frame i of the series; ImageJ stores the frames beyond the first without pages."""
+    keyframe = series.keyframe
+    if len(series.pages) == frame_count and series.pages[i] is not None:
+        is_plain = int(keyframe.compression) in PLAIN_COMPRESSIONS
+        return _Page(index=int(series.pages[i].index), offset_bytes=None, is_plain=is_plain)
+    if series.dataoffset is None:
+        raise UnreadableYet(ErrorCode.TRUNCATED, "The TIFF series has fewer pages than it states.")
+    return _Page(index=0, offset_bytes=series.dataoffset + i * keyframe.nbytes, is_plain=True)
+
+
+def _unwritten_strips(path: Path, series: Any) -> str | None:
+    """Why pixels are missing although the page is there, or None.
+
+    Raises:
+        UnreadableYet: a strip lies beyond the end of the file.
+    """
+    present = path.stat().st_size
+    unwritten = 0
+    for page in series.pages:
+        if page is None:
+            continue
+        spans = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+        unwritten += sum(1 for offset, count in spans if offset == 0 or count == 0)
+        end = max((offset + count for offset, count in spans), default=0)
+        if end > present:
+            raise UnreadableYet(
+                ErrorCode.TRUNCATED,
+                f"The TIFF file has {present} bytes, but its pixels reach to {end}.",
+            )
+    return f"{unwritten} strips of the image were never written" if unwritten else None
+
+
+def _read_frame(path: Path, page: _Page, keyframe: Any) -> NDArray[np.generic]:
+    if page.offset_bytes is not None:
+        return _read_contiguous(path, page.offset_bytes, keyframe)
+    if not page.is_plain:
+        return _read_with_pillow(path, page.index)
+    with tifffile.TiffFile(path) as tif:
+        frame = np.asarray(tif.pages[page.index].asarray())
+    if keyframe.planarconfig == tifffile.PLANARCONFIG.SEPARATE and frame.ndim in RGB_SAMPLES:
+        frame = np.moveaxis(frame, 0, -1)
+    return frame
+
+
+def _read_contiguous(path: Path, offset_bytes: int, keyframe: Any) -> NDArray[np.generic]:
+    dtype = np.dtype(keyframe.parent.byteorder + keyframe.dtype.char)
+    end = offset_bytes + keyframe.nbytes
+    if end > path.stat().st_size:
+        raise UnreadableYet(ErrorCode.TRUNCATED, f"The TIFF series ends before byte {end}.")
+    return np.fromfile(path, dtype, keyframe.size, offset=offset_bytes).reshape(keyframe.shape)
+
+
+def _read_with_pillow(path: Path, index: int) -> NDArray[np.generic]:
+    with path.open("rb") as file, TiffImagePlugin.TiffImageFile(file) as image:
+        image.seek(index)
+        return np.array(image)
