@@ -54,13 +54,14 @@ def file_log(log: logging.Logger, source_file_id: int, analysis_id: int | None =
 
 
 class TextLines(logging.Formatter):
-    """Local time, level, room, message, `[file 12]`: one line, and a traceback where there is one."""
+    """Local time, level, room, message, `[file 12]`; one line, a traceback below it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         local = datetime.fromtimestamp(record.created, UTC).astimezone()
         room = record.name.rpartition(".")[2]
-        line = f"{local:%Y-%m-%d %H:%M:%S} {record.levelname:<7} {room}: {_message(record)}{_ids(record)}"
+        start = f"{local:%Y-%m-%d %H:%M:%S} {record.levelname:<7} {room}"
+        line = f"{start}: {_message(record)}{_ids(record)}"
         trace = _traceback(record)
         return f"{line}\n{trace}" if trace else line
 

@@ -1,7 +1,6 @@
 """Picture of a micrograph with its particles outlined, for a person to check the result by eye.
 
-Colour and a letter both tell the class, so the picture reads in grey as well. The colours are
-those of Okabe and Ito (2008), distinguishable with every common colour blindness. Scale bar and
+Colour and a letter both tell the class, so the picture reads in grey as well. Scale bar and
 legend stand in a strip below: no pixel of the micrograph is hidden by them.
 """
 
@@ -16,34 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from daemon.palette import CLASS_MARKS, Colour
 from schema.records import CLASS_NAMES
 
 Picture = NDArray[np.uint8]
-Colour = tuple[int, int, int]  # red, green, blue
 
-CLASS_COLOURS: Mapping[str | None, Colour] = {
-    "stacking_fault": (213, 94, 0),
-    "no_stacking_fault": (86, 180, 233),
-    "misoriented": (240, 228, 66),
-    "agglomeration": (204, 121, 167),
-    "background": (170, 170, 170),
-    None: (255, 255, 255),
-}
-CLASS_LETTERS: Mapping[str | None, str] = {
-    "stacking_fault": "F",
-    "no_stacking_fault": "N",
-    "misoriented": "M",
-    "agglomeration": "A",
-    "background": "B",
-    None: "?",
-}
-_LEGEND: Mapping[str | None, str] = {
+_SHORT_WORDS: Mapping[str | None, str] = {
     "stacking_fault": "fault",
     "no_stacking_fault": "no fault",
-    "misoriented": "misoriented",
     "agglomeration": "aggl.",
-    "background": "carbon",
-    None: "no class",
 }
 _DARK: Colour = (16, 18, 22)
 _LIGHT: Colour = (235, 235, 235)
@@ -148,10 +128,10 @@ def _draw_outlines(
     inner = (labels > 0) & (labels != cv2.erode(labels, kernel))
     touching = (labels > 0) & (labels != cv2.dilate(labels, kernel))
     rim = inner | touching
-    colours = np.full((int(labels.max()) + 1, 3), CLASS_COLOURS[None], dtype=np.uint8)
+    colours = np.full((int(labels.max()) + 1, 3), CLASS_MARKS[None].colour, dtype=np.uint8)
     for label, name in classes.items():
         if 0 < label < len(colours):
-            colours[label] = CLASS_COLOURS[name]
+            colours[label] = CLASS_MARKS[name].colour
     picture[rim] = colours[labels[rim].astype(np.int64)]
 
 
@@ -165,13 +145,13 @@ def _draw_letters(
         if box is None:
             continue
         name = classes.get(index + 1)
-        letter = CLASS_LETTERS[name]
+        letter = CLASS_MARKS[name].sign
         x = min(max(0, (box[1].start + box[1].stop - side_px) // 2), limits[0])
         y = min(max(0, box[0].start - round(0.8 * side_px)), limits[1])
         corner = (x + side_px - 1, y + side_px - 1)
         cv2.rectangle(picture, (x, y), corner, _DARK, thickness=cv2.FILLED)
         origin = (x + (side_px - _text_width_px(letter, size)) // 2, y + round(0.83 * side_px))
-        _write(picture, letter, origin, size, CLASS_COLOURS[name])
+        _write(picture, letter, origin, size, CLASS_MARKS[name].colour)
 
 
 def _caption(
@@ -208,7 +188,9 @@ def _draw_legend(
     strip: Picture, counts: Mapping[str | None, int], size: float, baseline_px: int
 ) -> None:
     names: Sequence[str | None] = [*CLASS_NAMES, *([None] if None in counts else [])]
-    entries = [f"{CLASS_LETTERS[name]} {_LEGEND[name]} {counts.get(name, 0)}" for name in names]
+    entries = [
+        f"{CLASS_MARKS[name].sign} {_short_words(name)} {counts.get(name, 0)}" for name in names
+    ]
     widths = [_text_width_px(entry, size) for entry in entries]
     side = round(22 * size)
     room = strip.shape[1] - round(32 * size) - sum(widths) - len(entries) * round(1.5 * side)
@@ -217,9 +199,13 @@ def _draw_legend(
     for name, entry, width_px in zip(names, entries, widths, strict=True):
         corner = (x + side - 1, baseline_px + 1)
         top_left = (x, baseline_px - side + 2)
-        cv2.rectangle(strip, top_left, corner, CLASS_COLOURS[name], thickness=cv2.FILLED)
+        cv2.rectangle(strip, top_left, corner, CLASS_MARKS[name].colour, thickness=cv2.FILLED)
         _write(strip, entry, (x + round(1.5 * side), baseline_px), size, _LIGHT)
         x += round(1.5 * side) + width_px + gap
+
+
+def _short_words(name: str | None) -> str:
+    return _SHORT_WORDS.get(name, CLASS_MARKS[name].words)
 
 
 def _text_width_px(text: str, size: float) -> int:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from daemon.overlay import CLASS_COLOURS, CLASS_LETTERS, overlay, scale_bar_nm, write_overlay
+from daemon.overlay import overlay, scale_bar_nm, write_overlay
+from daemon.palette import CLASS_MARKS
 
 SIDE_PX = 600
 LIGHT = 235  # grey level of bar and text
@@ -29,7 +30,7 @@ def noise(side_px: int = SIDE_PX) -> NDArray[np.float32]:
 
 
 def has_colour(picture: NDArray[np.uint8], name: str | None) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.all(picture == CLASS_COLOURS[name], axis=-1)
+    found: NDArray[np.bool_] = np.all(picture == CLASS_MARKS[name].colour, axis=-1)
     return found
 
 
@@ -102,20 +103,6 @@ def test_any_shape_and_type_gives_a_picture(height: int, width: int, dtype: str)
 def test_labels_of_another_shape_are_an_error() -> None:
     with pytest.raises(ValueError, match="labels"):
         overlay(noise(), np.zeros((10, 10), dtype=np.uint16), {}, 0.02)
-
-
-def test_no_two_classes_share_a_letter() -> None:
-    assert len(set(CLASS_LETTERS.values())) == len(CLASS_LETTERS)
-
-
-def test_classes_differ_in_grey_or_hue_for_a_red_blind_eye() -> None:
-    # Viénot, Brettel, Mollon (1999): a light axis and a yellow-blue axis are what is left.
-    seen = [
-        (0.11238 * red + 0.88762 * green, 0.00401 * red - 0.00401 * green + blue)
-        for red, green, blue in CLASS_COLOURS.values()
-    ]
-    distances = [np.hypot(a[0] - b[0], a[1] - b[1]) for a in seen for b in seen if a is not b]
-    assert min(distances) > 20
 
 
 def test_the_file_is_a_png_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
