@@ -191,6 +191,23 @@ class ResultRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OriginRecord:
+    """The file a result came from, as its mask file names it for `rebuild`.
+
+    `content_sha256` is the hash over the primary file and its companions.
+    """
+
+    path: bytes
+    root: bytes
+    size_bytes: int
+    mtime_ns: int
+    file_sha256: str
+    content_sha256: str | None = None
+    session_uuid: str | None = None
+    companions: tuple[Companion, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class LedgerCounts:
     """How many files stand where; `seen` is all of them."""
 

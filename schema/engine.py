@@ -1,0 +1,89 @@
+"""Connections to the database: one that writes, many that read.
+
+One process owns the database and writes through one connection: with two connections writing,
+SQLite before 3.51.3 can corrupt a write-ahead log. A transaction is
+`with engine.begin() as connection:`; the functions of `ledger` and `store` never commit.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+def writer(path: Path) -> Engine:
+    """The engine of the process that owns the database; makes the file where there is none.
+
+    Every transaction begins as a writing one: a reading one that is upgraded later fails at
+    once, whatever the busy timeout says. `synchronous=FULL` keeps commits over a power loss.
+    """
+
+    def connect() -> sqlite3.Connection:
+        connection = _connect(_uri(path, "mode=rwc"))
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=0
+    )
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def reader(path: Path) -> Engine:
+    """An engine that cannot write; each connection opens the file that `path` names now.
+
+    Where no write-ahead log exists and the folder is not writable, SQLite cannot make the shared
+    memory file a reader needs: the database is then at rest and is opened as immutable.
+    """
+    engine = create_engine("sqlite://", creator=lambda: _connect_reader(path), poolclass=NullPool)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connect_reader(path: Path) -> sqlite3.Connection:
+    if not _at_rest_out_of_reach(path):
+        return _connect_read_only(_uri(path, "mode=ro"))
+    return _connect_read_only(_uri(path, "mode=ro&immutable=1"))
+
+
+def _at_rest_out_of_reach(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return not log.exists() and not os.access(path.parent, os.W_OK)
+
+
+def _connect_read_only(uri: str) -> sqlite3.Connection:
+    connection = _connect(uri)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    # The pool hands a connection to one thread at a time, so the check per thread is off.
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    return connection
+
+
+def _uri(path: Path, options: str) -> str:
+    return f"file:{quote_from_bytes(os.fsencode(path.absolute()))}?{options}"
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def driver_connection(connection: Connection) -> Any:
+    """The sqlite3 connection underneath, for the backup API and for reading a million rows."""
+    return connection.connection.driver_connection

@@ -1,0 +1,1 @@
+"""The steps from one schema to the next; each carries its own frozen tables."""

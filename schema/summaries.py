@@ -1,0 +1,83 @@
+"""The small figures of one result, which the live view adds up.
+
+Written in the transaction of the result, so that a refresh reads one row per micrograph and not
+one per particle.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from schema.records import CLASS_NAMES, ParticleRecord
+
+SIZE_CLASSES = ("stacking_fault", "no_stacking_fault", "misoriented")
+"""The classes of crystalline single particles, whose size and shape count."""
+
+COUNTING_RULE = "particles that touch the border are left out, no correction for it"
+
+_SMALLEST_EDGE_NM = 0.5
+_BINS_PER_OCTAVE = 4
+_BINS = 40
+
+SIZE_EDGES_NM = tuple(_SMALLEST_EDGE_NM * 2 ** (k / _BINS_PER_OCTAVE) for k in range(_BINS + 1))
+"""Edges of the size histogram, 0.5 nm to 512 nm, four bins per doubling."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultSummary:
+    """What one result adds to the population.
+
+    `class_counts` counts every region of a class, `size_count` those whose size counts, with
+    Σ ln(d / nm) and Σ ln²(d / nm) over them; `size_histogram` has one count per bin of
+    `SIZE_EDGES_NM`, sizes beyond the ends in the outermost bins.
+    """
+
+    particle_count: int
+    excluded_count: int
+    border_count: int
+    unclassified_count: int
+    class_counts: tuple[int, ...]
+    size_count: int
+    sum_ln_d: float
+    sum_ln_d_squared: float
+    size_histogram: tuple[int, ...]
+
+
+def counts_for_size(particle: ParticleRecord) -> bool:
+    """Whether size and shape of this particle belong to the population by the counting rule."""
+    return (
+        particle.equivalent_diameter_nm is not None
+        and particle.excluded is None
+        and not particle.touches_border
+        and particle.particle_class in SIZE_CLASSES
+    )
+
+
+def summarise(particles: Iterable[ParticleRecord]) -> ResultSummary:
+    """The summary of one result."""
+    every = tuple(particles)
+    logs = [
+        math.log(particle.equivalent_diameter_nm)
+        for particle in every
+        if counts_for_size(particle) and particle.equivalent_diameter_nm is not None
+    ]
+    classes = [particle.particle_class for particle in every if particle.excluded is None]
+    return ResultSummary(
+        particle_count=len(every),
+        excluded_count=sum(particle.excluded is not None for particle in every),
+        border_count=sum(particle.touches_border for particle in every),
+        unclassified_count=classes.count(None),
+        class_counts=tuple(classes.count(name) for name in CLASS_NAMES),
+        size_count=len(logs),
+        sum_ln_d=math.fsum(logs),
+        sum_ln_d_squared=math.fsum(value * value for value in logs),
+        size_histogram=_histogram(logs),
+    )
+
+
+def _histogram(logs: Sequence[float]) -> tuple[int, ...]:
+    counts = [0] * _BINS
+    for value in logs:
+        octaves = value / math.log(2) - math.log2(_SMALLEST_EDGE_NM)
+        counts[min(max(math.floor(octaves * _BINS_PER_OCTAVE), 0), _BINS - 1)] += 1
+    return tuple(counts)

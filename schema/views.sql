@@ -1,0 +1,152 @@
+-- The read-only views for people and notebooks.
+--
+-- They are dropped and made anew after every migration, so they follow the tables of this release.
+-- The first columns, in this order, are a contract; more may be added behind them.
+-- Statements end with a semicolon at the end of a line.
+
+DROP VIEW IF EXISTS current_particle;
+
+DROP VIEW IF EXISTS current_micrograph;
+
+-- One row per file and image, of the newest revision of every file. A file without an image yet,
+-- or refused, has one row whose micrograph_id is NULL. Copies of one image are all listed and
+-- show the one result they share; duplicate_of names the first of them.
+-- acquired_at ends with Z where the file gives a zone; else it is the clock of the microscope.
+CREATE VIEW current_micrograph AS
+SELECT
+    image.id AS micrograph_id,
+    source_file.path AS path,
+    image.signal_index AS signal_index,
+    image.frame_index AS frame_index,
+    image.field_of_view_id AS field_of_view_id,
+    session.name AS session,
+    session.sample AS sample,
+    session.run AS run,
+    coalesce(image.acquired_at_utc, image.acquired_local) AS acquired_at,
+    source_file.state AS state,
+    image.width_px AS width_px,
+    image.height_px AS height_px,
+    image.pixel_size_nm AS pixel_size_nm,
+    image.pixel_size_source AS pixel_size_source,
+    analysis.mask_path AS mask_path,
+    bundle.name AS bundle,
+    analysis.id AS analysis_id,
+    pipeline.fingerprint AS pipeline_fingerprint,
+    analysis_summary.particle_count AS particle_count,
+    image.imaging_mode AS imaging_mode,
+    analysis.in_domain AS in_domain,
+    analysis.domain_reason AS domain_reason,
+    coalesce(image.suspect, source_file.suspect) AS suspect,
+    source_file.error_code AS error_code,
+    source_file.error_message AS error_message,
+    source_file.id AS source_file_id,
+    source_file.revision AS revision,
+    source_file.present AS present,
+    session.uuid AS session_uuid,
+    image.frame_count AS frame_count,
+    image.is_sum AS is_sum,
+    image.signal_title AS signal_title,
+    image.acquired_at_utc AS acquired_at_utc,
+    image.acquired_local AS acquired_local,
+    image.tz_source AS tz_source,
+    image.pixel_sha256 AS pixel_sha256,
+    (
+        SELECT min(twin.id)
+        FROM image AS twin
+        JOIN source_file AS twin_file ON twin_file.id = twin.source_file_id
+        WHERE twin.image_key = image.image_key
+            AND twin.id < image.id
+            AND twin_file.state <> 'superseded'
+    ) AS duplicate_of,
+    analysis.segmented AS segmented,
+    analysis.forced AS forced,
+    analysis.scale_assumed AS scale_assumed,
+    analysis.size_limit_nm AS size_limit_nm,
+    analysis.analysed_at_utc AS analysed_at_utc,
+    analysis.natural_key AS natural_key,
+    bundle.version AS bundle_version
+FROM source_file
+LEFT JOIN session ON session.id = source_file.session_id
+LEFT JOIN image ON image.source_file_id = source_file.id
+LEFT JOIN analysis ON analysis.image_key = image.image_key AND analysis.is_current = 1
+LEFT JOIN analysis_summary ON analysis_summary.analysis_id = analysis.id
+LEFT JOIN pipeline ON pipeline.id = analysis.pipeline_id
+LEFT JOIN bundle ON bundle.id = pipeline.bundle_id
+WHERE source_file.state <> 'superseded';
+
+-- Every particle of every current result, exactly once: of several copies of an image the first
+-- that is not superseded stands for all.
+CREATE VIEW current_particle AS
+WITH shown AS (
+    SELECT analysis.id AS analysis_id, min(image.id) AS image_id
+    FROM analysis
+    JOIN image ON image.image_key = analysis.image_key
+    JOIN source_file ON source_file.id = image.source_file_id
+    WHERE analysis.is_current = 1 AND source_file.state <> 'superseded'
+    GROUP BY analysis.id
+)
+SELECT
+    particle.id AS particle_id,
+    image.id AS micrograph_id,
+    image.field_of_view_id AS field_of_view_id,
+    source_file.path AS path,
+    session.name AS session,
+    session.sample AS sample,
+    session.run AS run,
+    particle.label AS label,
+    particle.centroid_y_px AS centroid_y_px,
+    particle.centroid_x_px AS centroid_x_px,
+    particle.area_px AS area_px,
+    particle.area_nm2 AS area_nm2,
+    particle.equivalent_diameter_nm AS equivalent_diameter_nm,
+    particle.feret_max_nm AS feret_max_nm,
+    particle.feret_min_nm AS feret_min_nm,
+    particle.aspect_ratio AS aspect_ratio,
+    particle.perimeter_nm AS perimeter_nm,
+    particle.circularity AS circularity,
+    particle.solidity AS solidity,
+    particle.eccentricity AS eccentricity,
+    particle.orientation_rad AS orientation_rad,
+    particle.touches_border AS touches_border,
+    particle.mean_probability AS mean_probability,
+    CASE particle.class_code
+        WHEN 0 THEN 'stacking_fault'
+        WHEN 1 THEN 'no_stacking_fault'
+        WHEN 2 THEN 'misoriented'
+        WHEN 3 THEN 'agglomeration'
+        WHEN 4 THEN 'background'
+    END AS class,
+    particle.p_stacking_fault AS p_stacking_fault,
+    particle.p_no_stacking_fault AS p_no_stacking_fault,
+    particle.p_misoriented AS p_misoriented,
+    particle.p_agglomeration AS p_agglomeration,
+    particle.p_background AS p_background,
+    particle.fourier_mean AS fourier_mean,
+    particle.fourier_std AS fourier_std,
+    particle.fourier_centroid_per_nm AS fourier_centroid_per_nm,
+    particle.intensity_mean AS intensity_mean,
+    particle.intensity_std AS intensity_std,
+    particle.published_fourier_mean AS published_fourier_mean,
+    particle.published_fourier_std AS published_fourier_std,
+    particle.published_fourier_centroid_px AS published_fourier_centroid_px,
+    particle.published_intensity_mean AS published_intensity_mean,
+    particle.published_intensity_std AS published_intensity_std,
+    particle.excluded AS excluded,
+    particle.equivalent_diameter_px AS equivalent_diameter_px,
+    particle.feret_max_px AS feret_max_px,
+    particle.feret_min_px AS feret_min_px,
+    particle.perimeter_px AS perimeter_px,
+    analysis.id AS analysis_id,
+    analysis.in_domain AS in_domain,
+    analysis.scale_assumed AS scale_assumed,
+    coalesce(image.suspect, source_file.suspect) AS suspect,
+    pipeline.fingerprint AS pipeline_fingerprint,
+    pipeline.feature_set_version AS feature_set_version,
+    session.uuid AS session_uuid
+FROM shown
+JOIN analysis ON analysis.id = shown.analysis_id
+JOIN particle ON particle.analysis_id = analysis.id
+JOIN image ON image.id = shown.image_id
+JOIN source_file ON source_file.id = image.source_file_id
+JOIN pipeline ON pipeline.id = analysis.pipeline_id
+LEFT JOIN session ON session.id = source_file.session_id;

@@ -1,0 +1,43 @@
+"""A real database file and records to put into it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from schema import engine, migrate
+
+NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a database that was just made: migrating once is enough."""
+    path = tmp_path_factory.mktemp("empty") / "fringewatch.sqlite"
+    migrate.upgrade(path, NOW)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def database(tmp_path: Path, empty_database: bytes) -> Path:
+    """The path of an empty database of this release."""
+    path = tmp_path / "fringewatch.sqlite"
+    path.write_bytes(empty_database)
+    return path
+
+
+@pytest.fixture
+def writer(database: Path) -> Iterator[Engine]:
+    """The engine of the one writer."""
+    owner = engine.writer(database)
+    yield owner
+    owner.dispose()
+
+
+@pytest.fixture
+def connection(writer: Engine) -> Iterator[Connection]:
+    """A writing transaction, rolled back at the end."""
+    with writer.connect() as connection:
+        yield connection
