@@ -1,0 +1,147 @@
+"""Fit a U-Net to simulated micrographs; resumable, on any Keras backend.
+
+Cross-entropy plus soft Dice, Adam with cosine decay. Everything needed to go on after an
+interruption is in one checkpoint of plain arrays.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import unet
+from analysis.training.loader import SamplePool
+from analysis.training.samples import USUAL, Conditions
+
+if TYPE_CHECKING:
+    import keras
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRecipe:
+    """How a U-Net is trained; the defaults made the shipped bundle."""
+
+    architecture: str = "default"
+    filters: int = 12
+    steps: int = 2400
+    batch: int = 8
+    learning_rate: float = 2e-3
+    warm_up_steps: int = 100
+    seed: int = 1
+    renderers: int = 1
+    checkpoint_steps: int = 100
+    log_steps: int = 50
+
+
+DEFAULT_RECIPE = FitRecipe()
+
+
+def fit_unet(
+    folder: Path,
+    checkpoint: Path,
+    recipe: FitRecipe = DEFAULT_RECIPE,
+    conditions: Conditions = USUAL,
+) -> list[NDArray[np.float32]]:
+    """The trained weights, in the order of the network.
+
+    Goes on from `checkpoint` where that exists.
+
+    Args:
+        folder: of simulated fields; may still be growing.
+        checkpoint: .npz, rewritten every `recipe.checkpoint_steps`.
+        recipe: network, steps, learning rate, seed.
+        conditions: how often what happens to a training micrograph.
+    """
+    import keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    network = compiled(recipe)
+    first = _restored(network, checkpoint) if checkpoint.exists() else 0
+    with SamplePool(folder, recipe.seed + first, recipe.renderers, conditions) as pool:
+        _steps(network, pool, recipe, first, checkpoint)
+    return [np.asarray(weight, np.float32) for weight in network.get_weights()]
+
+
+def compiled(recipe: FitRecipe) -> "keras.Model":
+    """The untrained network with its optimiser and loss."""
+    import keras
+
+    network = unet.build(recipe.architecture, recipe.filters)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 20,
+        decay_steps=max(1, recipe.steps - recipe.warm_up_steps),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=recipe.warm_up_steps,
+    )
+    network.compile(
+        optimizer=keras.optimizers.Adam(schedule, global_clipnorm=1.0),
+        loss=cross_entropy_and_dice,
+        jit_compile=False,
+    )
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def cross_entropy_and_dice(truth: Any, predicted: Any) -> Any:
+    """Mean cross-entropy plus 1 - soft Dice of the particle channel over the batch."""
+    from keras import ops
+
+    predicted = ops.clip(predicted, 1e-6, 1 - 1e-6)
+    cross_entropy = -ops.mean(ops.sum(truth * ops.log(predicted), axis=-1))
+    true, found = truth[..., 1], predicted[..., 1]
+    shared = ops.sum(true * found)
+    dice = (2 * shared + 1) / (ops.sum(true) + ops.sum(found) + 1)
+    return cross_entropy + 1 - dice
+
+
+def checkpoint_weights(checkpoint: Path) -> list[NDArray[np.float32]]:
+    """The weights in a checkpoint, in the order of the network."""
+    with np.load(checkpoint, allow_pickle=False) as stored:
+        count = sum(name.startswith("weight_") for name in stored.files)
+        return [stored[f"weight_{index:03d}"] for index in range(count)]
+
+
+def _steps(
+    network: "keras.Model", pool: SamplePool, recipe: FitRecipe, first: int, checkpoint: Path
+) -> None:
+    started, losses = time.monotonic(), []
+    for step in range(first + 1, recipe.steps + 1):
+        losses.append(float(network.train_on_batch(*pool.batch(recipe.batch))))
+        if step % recipe.log_steps == 0:
+            log.info(
+                "step %d of %d: loss %.4f, %d micrographs rendered, %.0f s",
+                step,
+                recipe.steps,
+                float(np.mean(losses[-recipe.log_steps :])),
+                pool.rendered,
+                time.monotonic() - started,
+            )
+        if step % recipe.checkpoint_steps == 0 or step == recipe.steps:
+            _stored(network, step, checkpoint)
+
+
+def _stored(network: "keras.Model", step: int, checkpoint: Path) -> None:
+    weights = {f"weight_{i:03d}": w for i, w in enumerate(network.get_weights())}
+    moments = {
+        f"optimizer_{i:03d}": np.asarray(variable)
+        for i, variable in enumerate(network.optimizer.variables)
+    }
+    temporary = checkpoint.with_suffix(".part.npz")
+    np.savez(temporary, step=np.array(step), **weights, **moments)
+    temporary.replace(checkpoint)
+
+
+def _restored(network: "keras.Model", checkpoint: Path) -> int:
+    """Weights and optimiser as they were; the step they were stored at."""
+    with np.load(checkpoint, allow_pickle=False) as stored:
+        for index, variable in enumerate(network.optimizer.variables):
+            variable.assign(stored[f"optimizer_{index:03d}"])
+        step = int(stored["step"])
+    network.set_weights(checkpoint_weights(checkpoint))
+    return step
