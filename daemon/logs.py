@@ -12,14 +12,13 @@ out, because they quote names that anybody with a camera may choose.
 import json
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
 from rich.text import Text
 
 from daemon.names import printable
@@ -125,20 +124,19 @@ class RepeatLimit(logging.Filter):
         return False
 
 
-class ConsoleLines(logging.Handler):
-    """Print lines through a rich console, so that they scroll by above a live view."""
+class ViewLines(logging.Handler):
+    """Hand lines to a live view, so that they scroll by above it."""
 
     _STYLES: Mapping[str, str] = {"WARNING": "yellow", "ERROR": "bold", "CRITICAL": "bold"}
 
-    def __init__(self, console: Console, level: int) -> None:
+    def __init__(self, say: Callable[[Text], None], level: int) -> None:
         super().__init__(level)
-        self._console = console
+        self._say = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one record; a console that is gone is no reason to stop."""
+        """Hand on one record; a view that is gone is no reason to stop."""
         try:
-            line = Text(self.format(record), style=self._STYLES.get(record.levelname, ""))
-            self._console.print(line, soft_wrap=True)
+            self._say(Text(self.format(record), style=self._STYLES.get(record.levelname, "")))
         except Exception:  # noqa: BLE001 - logging's own rule: a handler never raises
             self.handleError(record)
 
@@ -147,20 +145,20 @@ def set_up(
     *,
     style: LogStyle = "text",
     level: int = logging.INFO,
-    live_console: Console | None = None,
+    say: Callable[[Text], None] | None = None,
     file: Path | None = None,
 ) -> None:
     """Send log lines where they belong; called once, at start, and again replaces the first.
 
-    Without a live view every line goes to stderr in `style`. With one, only warnings do, above
-    the view. A file, where configured, gets every line as JSON and is kept below 50 MB.
+    Without a live view every line goes to stderr in `style`. With one, only warnings are shown,
+    handed to its `say`. A file, where configured, gets every line as JSON and is kept below 50 MB.
     Other libraries are heard from WARNING on.
     """
     root = logging.getLogger()
     for handler in root.handlers[:]:
         root.removeHandler(handler)
         handler.close()
-    for handler in _handlers(style, live_console, file):
+    for handler in _handlers(style, say, file):
         handler.addFilter(RepeatLimit())
         root.addHandler(handler)
     root.setLevel(logging.WARNING)
@@ -170,14 +168,14 @@ def set_up(
 
 
 def _handlers(
-    style: LogStyle, live_console: Console | None, file: Path | None
+    style: LogStyle, say: Callable[[Text], None] | None, file: Path | None
 ) -> list[logging.Handler]:
     first: logging.Handler
-    if live_console is None:
+    if say is None:
         first = logging.StreamHandler(sys.stderr)
         first.setFormatter(JsonLines() if style == "json" else TextLines())
     else:
-        first = ConsoleLines(live_console, logging.WARNING)
+        first = ViewLines(say, logging.WARNING)
         first.setFormatter(TextLines())
     if file is None:
         return [first]

@@ -1,0 +1,127 @@
+"""The population in the live view: sizes, classes, the two fractions, what is left out.
+
+Every figure stands beside the count it rests on and its 95 % interval; a figure without data is
+`—` and says why.
+"""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from daemon.histogram import Bars, histogram
+from daemon.lines import DIM, STRONG, fitted, styled, wrapped
+from daemon.palette import CLASS_MARKS, hex_colour
+from daemon.snapshot import BundleLine
+from schema.population import Population, Proportion
+from schema.records import CLASS_NAMES
+
+EXCLUSION_WORDS = {
+    "below_size_limit": "below the size limit",
+    "touches_border": "touching the border",
+    "uncalibrated": "without pixel size",
+    "out_of_domain": "outside the model's domain",
+    "suspect": "in suspect images",
+}
+
+
+def sizes(population: Population | None, width: int, height: int) -> list[Text]:
+    """Size histogram with the median and its interval, in `height` lines."""
+    if population is None or population.size_count == 0:
+        reason = "no particle measured yet" if population is None else "no particle to measure"
+        return _block([styled(f"— {reason}", DIM)], width, height)
+    bars = Bars(
+        edges_nm=population.size_edges_nm,
+        counts=population.size_histogram,
+        median_nm=population.d50_nm.value,
+        size_limit_nm=population.size_limit_nm,
+    )
+    head = [_median(population)]
+    note = _limit(population)
+    picture = histogram(bars, width, height - len(head) - len(note))
+    return _block([*head, *picture, *note], width, height)
+
+
+def _block(lines: Sequence[Text], width: int, height: int) -> list[Text]:
+    filled = [*lines, *[Text()] * height][:height]
+    return [fitted(line, width) for line in filled]
+
+
+def _median(population: Population) -> Text:
+    median = population.d50_nm
+    line = Text("▲ median ") + styled(f"{median.value:.2f} nm", STRONG)
+    if median.low is None or median.high is None:
+        return line.append(" · 95 % — one field of view only", style=DIM)
+    line.append(f"  95 % {median.low:.2f}–{median.high:.2f}")
+    return line
+
+
+def _limit(population: Population) -> list[Text]:
+    if population.size_limit_nm is None:
+        return []
+    return [styled(f"truncated below {population.size_limit_nm:g} nm", DIM)]
+
+
+def classes(population: Population | None, width: int) -> list[Text]:
+    """One line per class: letter, words, count, share, bar."""
+    counts = population.class_counts if population else {}
+    total = sum(counts.values())
+    return [_class_line(name, counts.get(name, 0), total, width) for name in CLASS_NAMES]
+
+
+def _class_line(name: str, count: int, total: int, width: int) -> Text:
+    mark = CLASS_MARKS[name]
+    line = styled(f"{mark.sign} ", f"bold {hex_colour(mark.colour)}")
+    line.append(f"{mark.words:<18}{count:>6} ")
+    if total == 0:
+        return fitted(line.append("  — ", style=DIM), width)
+    line.append(f"{_percent(count / total):>3} % ")
+    room = max(0, width - line.cell_len)
+    line.append(_bar(count / total, room), style=hex_colour(mark.colour))
+    return fitted(line, width)
+
+
+def _bar(share: float, width: int) -> str:
+    eighths = max(1, round(share * width * 8)) if share > 0 else 0
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def fractions(population: Population | None, bundle: BundleLine | None, width: int) -> list[Text]:
+    """The two numbers of the paper with their Wilson intervals, and how far to trust them."""
+    observable = population.observable_fraction if population else None
+    fault = population.stacking_fault_fraction if population else None
+    accuracy = bundle.balanced_accuracy if bundle else None
+    trust = "—" if accuracy is None else f"{accuracy:.2f}"
+    return [
+        _proportion("observable fraction", observable, "none crystalline", width),
+        fitted(Text("visible faults among observable particles"), width),
+        _proportion("  uncorrected", fault, "none observable yet", width),
+        fitted(styled(f"  classifier's balanced accuracy {trust}", DIM), width),
+    ]
+
+
+def _proportion(words: str, proportion: Proportion | None, reason: str, width: int) -> Text:
+    line = Text(f"{words:<20}")
+    if proportion is None or proportion.value is None:
+        return fitted(line.append(f"— {reason}", style=DIM), width)
+    line.append(f"{_percent(proportion.value)} %", style=STRONG)
+    line.append(f" [{_percent(proportion.low)}–{_percent(proportion.high)}]")
+    of = f" {proportion.count}/{proportion.total}"
+    if line.cell_len + len(of) <= width:
+        line.append(of, style=DIM)
+    return fitted(line, width)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
+def left_out(population: Population | None, width: int) -> list[Text]:
+    """What stays outside the size statistics, by reason."""
+    if population is None:
+        return [fitted(styled(" — nothing analysed yet", DIM), width)]
+    parts = [
+        Text(f"{count} {EXCLUSION_WORDS.get(reason, reason.replace('_', ' '))}")
+        for reason, count in population.excluded.items()
+        if count
+    ]
+    return wrapped(parts or [styled("nothing", DIM)], width, separator=" · ")
