@@ -73,7 +73,7 @@ if ! test -f "$$lock"; then \
     echo "$(VENV) holds a Python without a lock ($$lock); delete $(VENV) and call again" >&2; \
     exit 1; \
 fi; \
-echo "$(VENV): packages of $$lock (a download of about 700 MB, once)"; \
+echo "$(VENV): packages of $$lock (a download of about 1 GB, once)"; \
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes -r "$$lock"; \
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
 $(BIN)/python -m pip check

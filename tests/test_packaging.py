@@ -1,5 +1,6 @@
 """What leaves the repository: the wheel, the locks, and nothing of the machines it was made on."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,17 @@ def tracked_files() -> list[Path]:
     )
     paths = (REPOSITORY / name for name in listing.stdout.split("\0") if name)
     return [path for path in paths if path.is_file()]
+
+
+def imported_modules(source: str) -> set[str]:
+    """Top-level names of what a module imports from other distributions."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(str(node.module).split(".")[0])
+    return names - set(PACKAGES) - sys.stdlib_module_names
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +147,16 @@ def test_the_repository_ships_little_data():
         if path.suffix not in SOURCE_SUFFIXES
     }
     assert sum(sizes.values()) <= DATA_LIMIT_BYTES, sorted(sizes, key=sizes.__getitem__)[-5:]
+
+
+def test_what_the_packages_import_is_declared():
+    provided_by = packages_distributions()
+    declared = {canonicalize_name(requirement.name) for requirement in locked_requirements()}
+    undeclared = {
+        f"{path.relative_to(REPOSITORY)}: {module}"
+        for package in PACKAGES
+        for path in (REPOSITORY / package).rglob("*.py")
+        for module in imported_modules(path.read_text(encoding="utf-8"))
+        if not declared & {canonicalize_name(name) for name in provided_by.get(module, [])}
+    }
+    assert undeclared == set()
