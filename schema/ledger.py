@@ -53,6 +53,7 @@ class LedgerEntry:
     error_message: str | None
     priority: int
     forced: bool
+    pixel_size_nm: float | None
     first_seen_at_utc: datetime
 
 
@@ -228,6 +229,7 @@ def reopen(
     now: datetime,
     priority: int = 0,
     forced: bool = False,
+    pixel_size_nm: float | None = None,
 ) -> int:
     """How many files were made ready again, as if new: on a person's request, from any verdict.
 
@@ -237,6 +239,7 @@ def reopen(
         now: aware UTC.
         priority: larger comes first; 0 is the stream.
         forced: analyse even outside the domain of the bundle.
+        pixel_size_nm: said by hand; used only where the file states none.
     """
     fresh = fresh_values() | {"settled_at_utc": now}
     count = 0
@@ -248,7 +251,7 @@ def reopen(
                 SourceFile.state.not_in((FileState.PROCESSING, FileState.SUPERSEDED)),
             )
             .values(state=FileState.READY, **fresh)
-            .values(priority=priority, forced=int(forced))
+            .values(priority=priority, forced=int(forced), pixel_size_nm=pixel_size_nm)
         )
         count += result.rowcount
     return count
@@ -323,6 +326,24 @@ def unfinished(connection: Connection) -> int:
     return connection.execute(query).scalar_one()
 
 
+def waiting(connection: Connection) -> tuple[int, ...]:
+    """The files that wait for another attempt."""
+    query = select(SourceFile.id).where(SourceFile.state == FileState.RETRY)
+    return tuple(connection.execute(query).scalars())
+
+
+def failed(connection: Connection, paths: Collection[bytes] | None = None) -> tuple[int, ...]:
+    """The files without a result that were tried: waiting, refused and quarantined ones.
+
+    Args:
+        connection: open.
+        paths: only these; None is all of them.
+    """
+    states = (FileState.RETRY, FileState.REFUSED, FileState.QUARANTINED)
+    query = select(SourceFile.id, SourceFile.path).where(SourceFile.state.in_(states))
+    return tuple(row.id for row in connection.execute(query) if paths is None or row.path in paths)
+
+
 def entry(connection: Connection, source_file_id: int) -> LedgerEntry:
     """One file of the ledger.
 
@@ -371,6 +392,7 @@ def _entries() -> Select[*tuple[Any, ...]]:
         SourceFile.error_message,
         SourceFile.priority,
         SourceFile.forced,
+        SourceFile.pixel_size_nm,
         SourceFile.first_seen_at_utc,
     )
     return select(SourceFile.id.label("source_file_id"), *columns)

@@ -200,6 +200,7 @@ def _insert(
             "session_id": session_id,
             "priority": 0,
             "forced": 0,
+            "pixel_size_nm": None,
             "first_seen_at_utc": now,
         }
         for arrival in arrivals

@@ -16,19 +16,20 @@ SIZE_CLASSES = ("stacking_fault", "no_stacking_fault", "misoriented")
 COUNTING_RULE = "particles that touch the border are left out, no correction for it"
 
 _SMALLEST_EDGE_NM = 0.5
-_BINS_PER_OCTAVE = 4
-_BINS = 40
+_BINS_PER_OCTAVE = 16
+_BINS = 160
 
 SIZE_EDGES_NM = tuple(_SMALLEST_EDGE_NM * 2 ** (k / _BINS_PER_OCTAVE) for k in range(_BINS + 1))
-"""Edges of the size histogram, 0.5 nm to 512 nm, four bins per doubling."""
+"""Edges of the size histogram, 0.5 nm to 512 nm, 16 bins per doubling: each 4.4 % wide."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultSummary:
     """What one result adds to the population.
 
-    `class_counts` counts every region of a class, `size_count` those whose size counts, with
-    Σ ln(d / nm) and Σ ln²(d / nm) over them; `size_histogram` has one count per bin of
+    Every region is in exactly one of `excluded_count`, `border_count`, `unclassified_count` and
+    `class_counts`, tried in this order. `size_count` are those of `SIZE_CLASSES` with a size in
+    nm, with Σ ln(d / nm) and Σ ln²(d / nm) over them; `size_histogram` has one count per bin of
     `SIZE_EDGES_NM`, sizes beyond the ends in the outermost bins.
     """
 
@@ -43,29 +44,21 @@ class ResultSummary:
     size_histogram: tuple[int, ...]
 
 
-def counts_for_size(particle: ParticleRecord) -> bool:
-    """Whether size and shape of this particle belong to the population by the counting rule."""
-    return (
-        particle.equivalent_diameter_nm is not None
-        and particle.excluded is None
-        and not particle.touches_border
-        and particle.particle_class in SIZE_CLASSES
-    )
-
-
 def summarise(particles: Iterable[ParticleRecord]) -> ResultSummary:
     """The summary of one result."""
     every = tuple(particles)
+    kept = [particle for particle in every if particle.excluded is None]
+    counted = [particle for particle in kept if not particle.touches_border]
+    classes = [particle.particle_class for particle in counted]
     logs = [
         math.log(particle.equivalent_diameter_nm)
-        for particle in every
-        if counts_for_size(particle) and particle.equivalent_diameter_nm is not None
+        for particle in counted
+        if particle.particle_class in SIZE_CLASSES and particle.equivalent_diameter_nm is not None
     ]
-    classes = [particle.particle_class for particle in every if particle.excluded is None]
     return ResultSummary(
         particle_count=len(every),
-        excluded_count=sum(particle.excluded is not None for particle in every),
-        border_count=sum(particle.touches_border for particle in every),
+        excluded_count=len(every) - len(kept),
+        border_count=len(kept) - len(counted),
         unclassified_count=classes.count(None),
         class_counts=tuple(classes.count(name) for name in CLASS_NAMES),
         size_count=len(logs),

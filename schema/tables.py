@@ -109,6 +109,7 @@ class SourceFile(Base):
         CheckConstraint("(state = 'retry') = (next_attempt_at_utc IS NOT NULL)", name="retry"),
         _flag("present"),
         _flag("forced"),
+        _positive("pixel_size_nm"),
         UniqueConstraint("path", "revision"),
         Index("ix_source_file_live_path", "path", unique=True,
               sqlite_where=text("state <> 'superseded'")),
@@ -134,6 +135,7 @@ class SourceFile(Base):
     content_sha256: Mapped[str | None] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(SmallInteger)
     forced: Mapped[int] = mapped_column(SmallInteger)
+    pixel_size_nm: Mapped[float | None]
     attempts: Mapped[int]
     child_deaths: Mapped[int]
     next_attempt_at_utc: Mapped[datetime | None] = mapped_column(UtcTime)

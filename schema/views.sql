@@ -36,7 +36,7 @@ SELECT
     image.imaging_mode AS imaging_mode,
     analysis.in_domain AS in_domain,
     analysis.domain_reason AS domain_reason,
-    coalesce(image.suspect, source_file.suspect) AS suspect,
+    CASE WHEN image.id IS NULL THEN source_file.suspect ELSE image.suspect END AS suspect,
     source_file.error_code AS error_code,
     source_file.error_message AS error_message,
     source_file.id AS source_file_id,
@@ -139,7 +139,7 @@ SELECT
     analysis.id AS analysis_id,
     analysis.in_domain AS in_domain,
     analysis.scale_assumed AS scale_assumed,
-    coalesce(image.suspect, source_file.suspect) AS suspect,
+    image.suspect AS suspect,
     pipeline.fingerprint AS pipeline_fingerprint,
     pipeline.feature_set_version AS feature_set_version,
     session.uuid AS session_uuid

@@ -64,6 +64,7 @@ CREATE TABLE source_file (
     content_sha256 TEXT,
     priority SMALLINT NOT NULL,
     forced SMALLINT NOT NULL,
+    pixel_size_nm FLOAT,
     attempts INTEGER NOT NULL,
     child_deaths INTEGER NOT NULL,
     next_attempt_at_utc TEXT,
@@ -86,6 +87,7 @@ CREATE TABLE source_file (
     CONSTRAINT ck_source_file_retry CHECK ((state = 'retry') = (next_attempt_at_utc IS NOT NULL)),
     CONSTRAINT ck_source_file_present CHECK (present IN (0, 1)),
     CONSTRAINT ck_source_file_forced CHECK (forced IN (0, 1)),
+    CONSTRAINT ck_source_file_pixel_size_nm CHECK (pixel_size_nm > 0),
     CONSTRAINT uq_source_file_path_revision UNIQUE (path, revision),
     CONSTRAINT fk_source_file_session_id FOREIGN KEY(session_id) REFERENCES session (id)
 );

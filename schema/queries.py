@@ -1,0 +1,294 @@
+"""What people and programs ask the database; every function only reads.
+
+Rows come as frozen values or, for the export, as they stand in the view.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVarTuple
+
+import numpy as np
+from sqlalchemy import Connection, Select, column, func, select, table, text
+
+from schema.columns import AnyRow
+from schema.engine import driver_connection
+from schema.population import (
+    DEFAULT_RULES,
+    UNCLASSIFIED,
+    Particles,
+    Population,
+    Result,
+    Rules,
+    choose,
+    counts_for_size,
+    describe,
+)
+from schema.records import FileState
+from schema.sightings import batches
+from schema.tables import Analysis, AnalysisSummary, Image, Pipeline, Session, SourceFile
+
+Ts = TypeVarTuple("Ts")
+
+_EXPORT_BATCH = 1000
+_PARTICLES = f"""
+    SELECT analysis_id, coalesce(class_code, {UNCLASSIFIED}), equivalent_diameter_nm,
+           touches_border, excluded
+    FROM particle WHERE analysis_id IN ({{marks}})
+"""
+_RESTING = (FileState.DONE, FileState.RETRY, FileState.REFUSED, FileState.QUARANTINED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Which micrographs a question is about; None leaves a criterion open.
+
+    `since` is aware UTC and means the time the file was first seen.
+    """
+
+    session_uuid: str | None = None
+    sample: str | None = None
+    run: str | None = None
+    since: datetime | None = None
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestingFile:
+    """A file that has come to rest, with what was found in it.
+
+    `particle_count` is None where nothing was segmented; `reason` says why a file was refused,
+    quarantined, is waiting for another attempt, or lies outside the domain of the bundle.
+    """
+
+    source_file_id: int
+    path: bytes
+    state: FileState
+    finished_at_utc: datetime
+    particle_count: int | None
+    median_nm: float | None
+    seconds: float | None
+    error_code: str | None
+    reason: str | None
+
+
+def results(connection: Connection, scope: Scope = EVERYTHING) -> tuple[Result, ...]:
+    """The current result of every picture, each once, without its particles."""
+    shown = _shown(scope).subquery()
+    query = (
+        select(
+            Analysis.id.label("analysis_id"),
+            Image.id.label("micrograph_id"),
+            Image.field_of_view_id,
+            Image.pixel_sha256,
+            Pipeline.fingerprint.label("pipeline_fingerprint"),
+            Analysis.activated_at_utc,
+            Analysis.in_domain,
+            Image.suspect,
+            Image.is_sum,
+            Image.signal_index,
+            Image.frame_index,
+            (Image.width_px * Image.height_px).label("area_px"),
+            Image.pixel_size_nm,
+            Analysis.size_limit_nm,
+            AnalysisSummary.particle_count,
+        )
+        .select_from(shown)
+        .join(Analysis, Analysis.id == shown.c.analysis_id)
+        .join(Image, Image.id == shown.c.image_id)
+        .join(SourceFile, SourceFile.id == Image.source_file_id)
+        .join(Pipeline, Pipeline.id == Analysis.pipeline_id)
+        .join(AnalysisSummary, AnalysisSummary.analysis_id == Analysis.id)
+        .order_by(Image.id)
+    )
+    return tuple(_result(row) for row in connection.execute(query))
+
+
+def particles(connection: Connection, analysis_ids: Sequence[int]) -> Particles:
+    """The regions of these analyses, as arrays, read from the covering index alone."""
+    rows: list[tuple[Any, ...]] = []
+    # The driver itself: a row object for each of a million particles costs seconds.
+    cursor = driver_connection(connection).cursor()
+    for batch in batches(analysis_ids):
+        marks = ", ".join("?" * len(batch))
+        rows += cursor.execute(_PARTICLES.format(marks=marks), tuple(batch)).fetchall()
+    columns = tuple(zip(*rows, strict=True)) or ((), (), (), (), ())
+    return Particles(
+        analysis_id=np.array(columns[0], dtype=np.int64),
+        class_code=np.array(columns[1], dtype=np.int8),
+        diameter_nm=np.array(columns[2], dtype=np.float64),
+        touches_border=np.array(columns[3], dtype=bool),
+        excluded=np.array(columns[4], dtype=object),
+    )
+
+
+def population(
+    connection: Connection,
+    scope: Scope = EVERYTHING,
+    rules: Rules = DEFAULT_RULES,
+    rng: np.random.Generator | None = None,
+) -> Population:
+    """The population of these micrographs; with a generator its median has an interval."""
+    choice = choose(results(connection, scope), rules)
+    return describe(choice, particles(connection, choice.analysis_ids), rng)
+
+
+def resting_files(connection: Connection, limit: int) -> tuple[RestingFile, ...]:
+    """The files that came to rest last, the newest first."""
+    return _resting(connection, _RESTING, limit)
+
+
+def problems(connection: Connection, limit: int) -> tuple[RestingFile, ...]:
+    """The files that could not be analysed, the newest first."""
+    return _resting(connection, tuple(s for s in _RESTING if s is not FileState.DONE), limit)
+
+
+def finished_since(connection: Connection, since: datetime) -> int:
+    """How many files came to a verdict at or after this time."""
+    query = (
+        select(func.count())
+        .select_from(SourceFile)
+        .where(SourceFile.finished_at_utc >= since, SourceFile.state != FileState.RETRY)
+    )
+    return connection.execute(query).scalar_one()
+
+
+def last_done_at(connection: Connection) -> datetime | None:
+    """When the last file was done, None where none was yet."""
+    query = (
+        select(SourceFile.finished_at_utc)
+        .where(SourceFile.state == FileState.DONE, SourceFile.finished_at_utc.is_not(None))
+        .order_by(SourceFile.finished_at_utc.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
+
+
+def view_columns(connection: Connection, view: str) -> tuple[str, ...]:
+    """The columns of a view, in their order."""
+    query = text("SELECT name FROM pragma_table_info(:view) ORDER BY cid")
+    return tuple(connection.execute(query, {"view": view}).scalars())
+
+
+def export_rows(
+    connection: Connection, scope: Scope = EVERYTHING, view: str = "current_particle"
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a view, in the order of `view_columns`, without holding them all.
+
+    Raises:
+        ValueError: there is no such view.
+    """
+    if view not in ("current_particle", "current_micrograph"):
+        raise ValueError(f"no view {view!r}")
+    columns = view_columns(connection, view)
+    shown = table(view, *(column(name) for name in columns))
+    key = Analysis.id if view == "current_particle" else Image.id
+    own = shown.c.analysis_id if view == "current_particle" else shown.c.micrograph_id
+    query = select(*shown.c)
+    if scope != EVERYTHING:
+        query = query.where(own.in_(_in_scope(select(key), scope)))
+    found = connection.execution_options(yield_per=_EXPORT_BATCH).execute(query)
+    for row in found:
+        yield tuple(row)
+
+
+def _in_scope(query: Select[*Ts], scope: Scope) -> Select[*Ts]:
+    """The query over current analyses and their images, restricted to the scope."""
+    query = (
+        query.select_from(Analysis)
+        .join(Image, Image.image_key == Analysis.image_key)
+        .join(SourceFile, SourceFile.id == Image.source_file_id)
+        .outerjoin(Session, Session.id == SourceFile.session_id)
+        .where(Analysis.is_current == 1, SourceFile.state != FileState.SUPERSEDED)
+    )
+    if scope.session_uuid is not None:
+        query = query.where(Session.uuid == scope.session_uuid)
+    if scope.sample is not None:
+        query = query.where(Session.sample == scope.sample)
+    if scope.run is not None:
+        query = query.where(Session.run == scope.run)
+    if scope.since is not None:
+        query = query.where(SourceFile.first_seen_at_utc >= scope.since)
+    return query
+
+
+def _shown(scope: Scope) -> Select[int, int]:
+    """Each current analysis once, with the first image in scope that stands for it."""
+    columns = select(Analysis.id.label("analysis_id"), func.min(Image.id).label("image_id"))
+    return _in_scope(columns, scope).group_by(Analysis.id)
+
+
+def _result(row: AnyRow) -> Result:
+    size = row.pixel_size_nm
+    return Result(
+        analysis_id=row.analysis_id,
+        micrograph_id=row.micrograph_id,
+        field_of_view_id=row.field_of_view_id,
+        pixel_sha256=row.pixel_sha256,
+        pipeline_fingerprint=row.pipeline_fingerprint,
+        activated_at_utc=row.activated_at_utc,
+        in_domain=bool(row.in_domain),
+        suspect=row.suspect is not None,
+        is_sum=bool(row.is_sum),
+        signal_index=row.signal_index,
+        frame_index=row.frame_index,
+        area_nm2=None if size is None else row.area_px * size**2,
+        size_limit_nm=row.size_limit_nm,
+        particle_count=row.particle_count,
+    )
+
+
+def _resting(
+    connection: Connection, states: Sequence[FileState], limit: int
+) -> tuple[RestingFile, ...]:
+    query = (
+        select(
+            SourceFile.id,
+            SourceFile.path,
+            SourceFile.state,
+            SourceFile.finished_at_utc,
+            SourceFile.error_code,
+            SourceFile.error_message,
+        )
+        .where(SourceFile.state.in_(states), SourceFile.finished_at_utc.is_not(None))
+        .order_by(SourceFile.finished_at_utc.desc(), SourceFile.id.desc())
+        .limit(limit)
+    )
+    return tuple(_resting_file(connection, row) for row in connection.execute(query).all())
+
+
+def _resting_file(connection: Connection, file: AnyRow) -> RestingFile:
+    query = (
+        select(
+            Analysis.id,
+            Analysis.segmented,
+            Analysis.seconds,
+            Analysis.domain_reason,
+            AnalysisSummary.particle_count,
+        )
+        .join(Image, Image.image_key == Analysis.image_key)
+        .join(AnalysisSummary, AnalysisSummary.analysis_id == Analysis.id)
+        .where(Image.source_file_id == file.id, Analysis.is_current == 1)
+        .distinct()
+    )
+    found = connection.execute(query).all() if file.state == FileState.DONE else []
+    segmented = [row for row in found if row.segmented]
+    reasons = (row.domain_reason for row in found if row.domain_reason is not None)
+    return RestingFile(
+        source_file_id=file.id,
+        path=file.path,
+        state=FileState(file.state),
+        finished_at_utc=file.finished_at_utc,
+        particle_count=sum(row.particle_count for row in segmented) if segmented else None,
+        median_nm=_median_nm(particles(connection, [row.id for row in segmented])),
+        seconds=sum(row.seconds for row in found) if found else None,
+        error_code=file.error_code,
+        reason=file.error_message or next(reasons, None),
+    )
+
+
+def _median_nm(found: Particles) -> float | None:
+    sizes = found.diameter_nm[counts_for_size(found)]
+    return float(np.median(sizes)) if sizes.size else None
