@@ -4,7 +4,7 @@ Every figure stands beside the count it rests on and its 95 % interval; a figure
 `—` and says why.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
@@ -12,21 +12,25 @@ from daemon.histogram import Bars, histogram
 from daemon.lines import DIM, STRONG, fitted, styled, wrapped
 from daemon.palette import CLASS_MARKS, hex_colour
 from daemon.snapshot import BundleLine
-from schema.population import Population, Proportion
+from schema.distribution import Proportion
+from schema.population import LeftOut, Population
 from schema.records import CLASS_NAMES
 
-EXCLUSION_WORDS = {
+EXCLUSION_WORDS: Mapping[str, str] = {
     "below_size_limit": "below the size limit",
     "touches_border": "touching the border",
-    "uncalibrated": "without pixel size",
-    "out_of_domain": "outside the model's domain",
-    "suspect": "in suspect images",
+    LeftOut.SUSPECT: "in suspect images",
+    LeftOut.UNCALIBRATED: "without pixel size",
+    LeftOut.OUT_OF_DOMAIN: "outside the model's domain",
+    LeftOut.OTHER_PIPELINE: "of another pipeline",
+    LeftOut.IDENTICAL_PIXELS: "in identical images",
+    LeftOut.SAME_FIELD_OF_VIEW: "of a field counted already",
 }
 
 
 def sizes(population: Population | None, width: int, height: int) -> list[Text]:
     """Size histogram with the median and its interval, in `height` lines."""
-    if population is None or population.size_count == 0:
+    if population is None or population.particles == 0:
         reason = "no particle measured yet" if population is None else "no particle to measure"
         return _block([styled(f"— {reason}", DIM)], width, height)
     bars = Bars(
@@ -50,9 +54,8 @@ def _median(population: Population) -> Text:
     median = population.d50_nm
     line = Text("▲ median ") + styled(f"{median.value:.2f} nm", STRONG)
     if median.low is None or median.high is None:
-        return line.append(" · 95 % — one field of view only", style=DIM)
-    line.append(f"  95 % {median.low:.2f}–{median.high:.2f}")
-    return line
+        return line + styled(f" · {median.method}", DIM)
+    return line + Text(f"  95 % {median.low:.2f}–{median.high:.2f}")
 
 
 def _limit(population: Population) -> list[Text]:
@@ -102,21 +105,27 @@ def fractions(population: Population | None, bundle: BundleLine | None, width: i
 def _proportion(words: str, proportion: Proportion | None, reason: str, width: int) -> Text:
     line = Text(f"{words:<20}")
     if proportion is None or proportion.value is None:
-        return fitted(line.append(f"— {reason}", style=DIM), width)
-    line.append(f"{_percent(proportion.value)} %", style=STRONG)
-    line.append(f" [{_percent(proportion.low)}–{_percent(proportion.high)}]")
-    of = f" {proportion.count}/{proportion.total}"
-    if line.cell_len + len(of) <= width:
-        line.append(of, style=DIM)
-    return fitted(line, width)
+        return fitted(line + styled(f"— {reason}", DIM), width)
+    line += styled(f"{_percent(proportion.value)} %", STRONG)
+    if proportion.low is not None and proportion.high is not None:
+        line += Text(f" [{_percent(proportion.low)}–{_percent(proportion.high)}]")
+    of = styled(f" {proportion.count}/{proportion.total}", DIM)
+    return fitted(line + of if line.cell_len + of.cell_len <= width else line, width)
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f}"
 
 
+def left_out_title(population: Population | None) -> str:
+    """How many of the regions found are in no figure above."""
+    if population is None:
+        return "left out"
+    return f"left out · {sum(population.excluded.values())} of {population.found} found"
+
+
 def left_out(population: Population | None, width: int) -> list[Text]:
-    """What stays outside the size statistics, by reason."""
+    """What is in no figure above, by reason; and what has no class."""
     if population is None:
         return [fitted(styled(" — nothing analysed yet", DIM), width)]
     parts = [
@@ -124,4 +133,6 @@ def left_out(population: Population | None, width: int) -> list[Text]:
         for reason, count in population.excluded.items()
         if count
     ]
+    if population.unclassified:
+        parts.append(Text(f"{population.unclassified} more without a class"))
     return wrapped(parts or [styled("nothing", DIM)], width, separator=" · ")

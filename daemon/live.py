@@ -15,7 +15,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from daemon.figures import classes, fractions, left_out, sizes
+from daemon.figures import classes, fractions, left_out, left_out_title, sizes
 from daemon.lines import DIM, fitted, rule, styled
 from daemon.panels import activity, context, ledger, micrograph, model, title, warnings
 from daemon.snapshot import Snapshot
@@ -36,7 +36,6 @@ _SUBTITLE_LINES = 2
 _MOST_RECENT = 10
 _MOST_WARNINGS = 4
 _HELD_LINES = 200
-_LEFT_OUT = "left out of the sizes"
 _PLAIN = str.maketrans(
     "━─│┤└┬┴▲░█▁▂▃▄▅▆▇▏▎▍▌▋▊▉·—–…✓✗○»",
     "=-|++++^:#__..==#..-=###|--~+xo>",
@@ -64,7 +63,7 @@ def _wide(snapshot: Snapshot, width: int, height: int) -> list[Text]:
     spare = max(0, height - len(top) - len(bottom) - 1 - _FIGURE_LINES)
     recent = _recent(snapshot, width, spare - spare // 3 - _SUBTITLE_LINES)
     if not recent:
-        bottom[0] = _closing(_LEFT_OUT, width)
+        bottom[0] = _closing(left_out_title(snapshot.population), width)
     figure_lines = min(_MOST_FIGURE_LINES, _FIGURE_LINES + spare - len(recent))
     return [*top, *_figures(snapshot, width, figure_lines), *recent, *bottom]
 
@@ -136,7 +135,7 @@ def _closing(title: str, width: int) -> Text:
 def _bottom(snapshot: Snapshot, width: int) -> list[Text]:
     out = left_out(snapshot.population, width)
     messages = warnings(snapshot.warnings, width, _MOST_WARNINGS)
-    return [rule(_LEFT_OUT, width), *out[:2], *messages]
+    return [rule(left_out_title(snapshot.population), width), *out[:2], *messages]
 
 
 def _recent(snapshot: Snapshot, width: int, room: int) -> list[Text]:
@@ -149,7 +148,7 @@ def _recent(snapshot: Snapshot, width: int, room: int) -> list[Text]:
 
 
 def _sizes_title(snapshot: Snapshot) -> str:
-    count = snapshot.population.size_count if snapshot.population else 0
+    count = snapshot.population.particles if snapshot.population else 0
     return f"equivalent diameter · n {count}"
 
 

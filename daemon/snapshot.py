@@ -7,12 +7,10 @@ clock, a file or the database, so the same snapshot always gives the same pictur
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from schema.population import Population
 from schema.records import FileState, LedgerCounts
-
-if TYPE_CHECKING:
-    from schema.population import Population
 
 WatchMode = Literal["events", "polling"]
 
@@ -97,7 +95,7 @@ class Snapshot:
     rate_per_minute: float | None = None
     seconds_since_last: float | None = None
     recent: tuple[MicrographLine, ...] = ()
-    population: "Population | None" = None
+    population: Population | None = None
     warnings: tuple[str, ...] = ()
     finished: bool = False
 
