@@ -69,12 +69,14 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     (source / "tests" / "__init__.py").touch()  # the form in which tests get shipped by accident
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
-    subprocess.run(
+    built = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist"],
         cwd=source,
         capture_output=True,
-        check=True,
+        text=True,
+        check=False,
     )
+    assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = (source / "dist").glob("fringewatch-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         return archive.namelist()
