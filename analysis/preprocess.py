@@ -84,10 +84,10 @@ def despike(image: NDArray[np.generic]) -> Image:
     """
     pixels = np.array(image, dtype=np.float32, order="C")
     median = cv2.medianBlur(pixels, 3)
-    difference = cv2.absdiff(pixels, median)
+    difference = cast(Image, cv2.absdiff(pixels, median))
     window = (SPIKE_WINDOW_PX, SPIKE_WINDOW_PX)
-    limit = cv2.blur(difference, window)
-    cv2.multiply(limit, SPIKE_DEVIATIONS, dst=limit)
+    limit = cast(Image, cv2.blur(difference, window))
+    limit *= SPIKE_DEVIATIONS
     floor = SPIKE_DEVIATIONS * float(np.mean(_sampled(difference)))
     np.maximum(limit, floor / 2, out=limit)  # a flat patch beside noise is no reason to cut
     cv2.copyTo(median, cv2.compare(difference, limit, cv2.CMP_GT), pixels)

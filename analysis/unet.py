@@ -6,6 +6,7 @@ Both take (N, H, W, 1) and give (N, H, W, 2): background, particle, summing to o
 multiples of `total_stride`. Only layers that every Keras backend has.
 """
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 Architecture = Literal["default", "published"]
 
 LEVELS = 4  # each halves the resolution; the published network's first filters double thrice
+STRIDE: int = 2**LEVELS
 DROPOUT = 0.1
 STEM_KERNEL_PX = 6
 
@@ -21,7 +23,7 @@ STEM_KERNEL_PX = 6
 def total_stride(architecture: str) -> int:
     """Pixels of the input that one pixel of the deepest layer covers, along one axis."""
     _known(architecture)
-    return 2**LEVELS
+    return STRIDE
 
 
 def receptive_radius_px(architecture: str) -> int:
@@ -32,11 +34,11 @@ def receptive_radius_px(architecture: str) -> int:
     each side give what the whole image gives.
     """
     _known(architecture)
-    stride = total_stride(architecture)
-    bottom = 2 * stride
-    sides = sum(3 * 2**level for level in range(LEVELS))  # one encoder, two decoder convolutions
-    steps = 2 * sum(2**level for level in range(LEVELS))
-    return -(-(bottom + sides + steps) // stride) * stride
+    bottom = 2 * STRIDE
+    strides_above = STRIDE - 1  # 1 + 2 + 4 + 8
+    convolutions = 3 * strides_above  # one in the encoder, two in the decoder
+    steps = 2 * strides_above
+    return math.ceil((bottom + convolutions + steps) / STRIDE) * STRIDE
 
 
 def build(architecture: str, filters: int) -> "keras.Model":

@@ -42,8 +42,8 @@ def dark_discs(intensity: Image, rng: np.random.Generator) -> Image:
         disc = np.zeros(intensity.shape, np.float32)
         size = (int(axes[0]), int(axes[1]))
         cv2.ellipse(disc, centre, size, float(rng.uniform(0, 180)), 0, 360, 1.0, -1)
-        disc = cv2.GaussianBlur(disc, (0, 0), float(rng.uniform(1, 12)))
-        result *= 1 + float(rng.uniform(-0.4, 0.2)) * disc
+        soft = cast(Image, cv2.GaussianBlur(disc, (0, 0), float(rng.uniform(1, 12))))
+        result *= 1 + float(rng.uniform(-0.4, 0.2)) * soft
     return result
 
 
@@ -90,4 +90,4 @@ def printed(counts: Image, rng: np.random.Generator) -> Image:
         written, stream = cv2.imencode(".jpg", levels, quality)
         if written:
             levels = cast(NDArray[np.uint8], cv2.imdecode(stream, cv2.IMREAD_GRAYSCALE))
-    return levels.astype(np.float32)
+    return np.asarray(levels, np.float32)

@@ -35,6 +35,7 @@ class FitRecipe:
     warm_up_steps: int = 100
     seed: int = 1
     renderers: int = 1
+    start_samples: int = 96
     checkpoint_steps: int = 100
     log_steps: int = 50
 
@@ -63,8 +64,10 @@ def fit_unet(
     keras.utils.set_random_seed(recipe.seed)
     network = compiled(recipe)
     first = _restored(network, checkpoint) if checkpoint.exists() else 0
-    with SamplePool(folder, recipe.seed + first, recipe.renderers, conditions) as pool:
-        _steps(network, pool, recipe, first, checkpoint)
+    if first < recipe.steps:
+        seed = recipe.seed + first  # after an interruption other samples, not the same again
+        with SamplePool(folder, seed, recipe.renderers, conditions, recipe.start_samples) as pool:
+            _steps(network, pool, recipe, first, checkpoint)
     return [np.asarray(weight, np.float32) for weight in network.get_weights()]
 
 
@@ -133,7 +136,7 @@ def _stored(network: "keras.Model", step: int, checkpoint: Path) -> None:
         for i, variable in enumerate(network.optimizer.variables)
     }
     temporary = checkpoint.with_suffix(".part.npz")
-    np.savez(temporary, step=np.array(step), **weights, **moments)
+    np.savez(temporary, step=np.array(step), **weights, **moments)  # type: ignore[arg-type]
     temporary.replace(checkpoint)
 
 

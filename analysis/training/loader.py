@@ -20,7 +20,6 @@ from analysis.simulation.dataset import field_paths, load_field
 from analysis.training.samples import CROP_PX, USUAL, Conditions, Sample, draw_crop, draw_sample
 
 POOL_SAMPLES = 700  # 0.5 GB
-START_SAMPLES = 96
 NICENESS = 5
 WAIT_SECONDS = 1.0
 
@@ -35,10 +34,16 @@ class SamplePool:
         seed: of what is drawn; the order of arrival depends on the machine.
         renderers: processes that render.
         conditions: how often what happens to a micrograph.
+        start_samples: to wait for before the first batch.
     """
 
     def __init__(
-        self, folder: Path, seed: int, renderers: int = 1, conditions: Conditions = USUAL
+        self,
+        folder: Path,
+        seed: int,
+        renderers: int = 1,
+        conditions: Conditions = USUAL,
+        start_samples: int = 1,
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._queue: Queue[Sample] = context.Queue(maxsize=32)
@@ -50,12 +55,13 @@ class SamplePool:
             )
             for index in range(renderers)
         ]
+        self._start_samples = start_samples
         self.rendered = 0
 
     def __enter__(self) -> Self:
         for process in self._processes:
             process.start()
-        while len(self._samples) < START_SAMPLES:
+        while len(self._samples) < self._start_samples:
             self._take(self._queue.get(timeout=300))
         return self
 
