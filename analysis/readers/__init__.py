@@ -4,19 +4,22 @@
 """
 
 from analysis.readers.limits import ReadLimits
-from analysis.readers.micrographs import pixel_sha256, read_micrographs
+from analysis.readers.micrographs import read_micrographs
 from analysis.readers.names import (
     MICROGRAPH_SUFFIXES,
     companion_names,
     field_of_view_stem,
+    grouped,
     primary_of,
 )
+from analysis.readers.pixels import pixel_sha256
 
 __all__ = [
     "MICROGRAPH_SUFFIXES",
     "ReadLimits",
     "companion_names",
     "field_of_view_stem",
+    "grouped",
     "pixel_sha256",
     "primary_of",
     "read_micrographs",

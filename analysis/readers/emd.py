@@ -33,11 +33,11 @@ def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -
 
 
 def _only_image(path: Path, file: h5py.File) -> Iterator[Signal]:
-    """The one dataset of two or three dimensions, where there is exactly one."""
+    """The one table of numbers that can be an image, where there is exactly one."""
     images: list[h5py.Dataset] = []
 
     def look(_: str, member: object) -> None:
-        if isinstance(member, h5py.Dataset) and member.ndim in (2, 3):
+        if isinstance(member, h5py.Dataset) and member.ndim == ncem.IMAGE_DIMENSIONS:
             images.append(member)
 
     file.visititems(look)
@@ -47,5 +47,6 @@ def _only_image(path: Path, file: h5py.File) -> Iterator[Signal]:
     yield not_an_image(
         "",
         ErrorCode.NO_IMAGE,
-        f"The HDF5 file holds {len(images)} arrays and does not say which is the image.",
+        f"The HDF5 file holds {len(images)} two-dimensional arrays "
+        "and does not say which one is the image.",
     )

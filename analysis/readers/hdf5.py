@@ -92,11 +92,6 @@ def number(value: object) -> float | None:
     return found if np.isfinite(found) else None
 
 
-def frame_reader(path: Path, name: str, frame_axis: int | None) -> "FrameReader":
-    """Reader of one frame of the dataset `name`, along `frame_axis` where there is a series."""
-    return FrameReader(path, name, frame_axis)
-
-
 class FrameReader:
     """Opens the file anew for each frame, so that nothing stays open between two frames."""
 

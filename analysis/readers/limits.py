@@ -23,14 +23,21 @@ class ReadLimits:
 
 
 def check_declared_size(
-    limits: ReadLimits, *, shape_px: tuple[int, int], frame_count: int, decoded_bytes: int
+    limits: ReadLimits, *, shape_px: tuple[int, int], frame_count: int, pixel_bytes: int
 ) -> None:
     """Refuse one signal by what its header declares.
+
+    Args:
+        limits: what is accepted.
+        shape_px: (H, W).
+        frame_count: frames of a series, 1 for a single image.
+        pixel_bytes: bytes of one pixel with all its samples.
 
     Raises:
         UnreadableYet: a side, the number of frames or the bytes exceed the limits.
     """
     height_px, width_px = shape_px
+    decoded_bytes = frame_count * height_px * width_px * pixel_bytes
     if max(shape_px) > limits.side_px:
         raise UnreadableYet(
             ErrorCode.TOO_LARGE,
@@ -42,6 +49,10 @@ def check_declared_size(
             ErrorCode.TOO_LARGE,
             f"The series declares {frame_count} frames; at most {limits.frames} are read.",
         )
+    _check_bytes(limits, decoded_bytes)
+
+
+def _check_bytes(limits: ReadLimits, decoded_bytes: int) -> None:
     if decoded_bytes > limits.decoded_bytes:
         raise UnreadableYet(
             ErrorCode.TOO_LARGE,
@@ -50,12 +61,14 @@ def check_declared_size(
         )
 
 
-def check_ratio(limits: ReadLimits, *, decoded_bytes: int, stored_bytes: int) -> None:
-    """Refuse a file that expands more than any micrograph does.
+def check_whole_file(limits: ReadLimits, *, decoded_bytes: int, stored_bytes: int) -> None:
+    """Refuse a file by the pixels of all its signals.
 
     Raises:
-        UnreadableYet: the pixels are more than `limits.ratio` times the bytes of the file.
+        UnreadableYet: the pixels exceed the limit, or are more than `limits.ratio` times the bytes
+            of the file, as no micrograph's are.
     """
+    _check_bytes(limits, decoded_bytes)
     if decoded_bytes > max(HARMLESS_BYTES, limits.ratio * stored_bytes):
         raise UnreadableYet(
             ErrorCode.TOO_LARGE,

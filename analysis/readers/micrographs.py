@@ -5,7 +5,7 @@ Exceptions of parsers end here as `UnreadableYet`, whatever the bytes were.
 """
 
 import errno
-import hashlib
+import importlib
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError, ErrorCode, NotAMicrograph, UnreadableYet
 from analysis.micrograph import Calibration, CalibrationSource, Micrograph, Source
-from analysis.readers import emd, mrc, tiff
-from analysis.readers.limits import ReadLimits, check_declared_size, check_ratio
+from analysis.readers.limits import ReadLimits, check_declared_size, check_whole_file
 from analysis.readers.names import (
     ARCHIVE_SUFFIXES,
     METADATA_SUFFIXES,
@@ -26,32 +25,38 @@ from analysis.readers.names import (
     companion_names,
     suffix_of,
 )
+from analysis.readers.pixels import blank_rows_at_end, grey, is_constant, pixel_sha256, portable
 from analysis.readers.signal import Signal
 
 log = logging.getLogger(__name__)
 
+DEFAULT_LIMITS = ReadLimits()
+BLANK = "Every pixel of the image has the same value."
 SMALLEST_SIDE_PX = 32
 LARGEST_ASYMMETRY = 0.01
-# The last rows looked at for a tail that was never written.
-TAIL_FRACTION = 0.01
-# A file may hold such signals beside images; only where no image is left do they refuse the file.
+# A file may hold such images beside others; only where none is left do they refuse the file.
 SKIPPED_BESIDE_IMAGES = frozenset({ErrorCode.TOO_SMALL, ErrorCode.CONSTANT, ErrorCode.NOT_FINITE})
 
 
-def _families() -> Mapping[str, object]:
-    return {
-        ".tif": tiff.read_signals,
-        ".tiff": tiff.read_signals,
-        ".mrc": mrc.read_signals,
-        ".mrcs": mrc.read_signals,
-        ".emd": emd.read_signals,
-        ".h5": emd.read_signals,
-        ".hdf5": emd.read_signals,
-    }
+# Imported when the first file of the family comes: RosettaSciIO alone costs a second.
+MODULE_OF_SUFFIX: Mapping[str, str] = {
+    ".dm3": "digitalmicrograph",
+    ".dm4": "digitalmicrograph",
+    ".emd": "emd",
+    ".h5": "emd",
+    ".hdf5": "emd",
+    ".mrc": "mrc",
+    ".mrcs": "mrc",
+    ".png": "png",
+    ".ser": "tia",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".tvips": "tvips",
+}
 
 
 def read_micrographs(
-    primary: Path, limits: ReadLimits = ReadLimits(), pixel_size_nm: float | None = None
+    primary: Path, limits: ReadLimits = DEFAULT_LIMITS, pixel_size_nm: float | None = None
 ) -> Iterator[Micrograph]:
     """Micrographs of one file, in the order of its signals and frames.
 
@@ -71,8 +76,9 @@ def read_micrographs(
         raise UnreadableYet(ErrorCode.EMPTY_FILE, "The file is empty.")
     siblings = [other.name for other in primary.parent.iterdir()]
     companions = tuple(primary.parent / name for name in companion_names(primary.name, siblings))
+    family = importlib.import_module(f"analysis.readers.{MODULE_OF_SUFFIX[suffix]}")
     with _translated(primary):
-        signals = list(_families()[suffix](primary, companions, limits))
+        signals = list(family.read_signals(primary, companions, limits))
     _check_sizes(signals, limits, primary.stat().st_size)
     yield from _judged(primary, signals, pixel_size_nm)
 
@@ -85,7 +91,7 @@ def _refuse_by_name(suffix: str) -> None:
     if suffix in METADATA_SUFFIXES:
         raise NotAMicrograph(
             ErrorCode.METADATA_ONLY,
-            f"The {suffix} file holds settings only; the image file beside it is missing.",
+            f"The {suffix} file holds settings only; the pixels are in the image file of its name.",
         )
     if suffix not in MICROGRAPH_SUFFIXES:
         raise NotAMicrograph(ErrorCode.UNKNOWN_SUFFIX, f"Files ending in {suffix!r} are not read.")
@@ -120,21 +126,24 @@ def _unreadable(path: Path, error: Exception) -> UnreadableYet:
 
 def _check_sizes(signals: list[Signal], limits: ReadLimits, stored_bytes: int) -> None:
     images = [signal for signal in signals if signal.obstacle is None]
-    decoded_bytes = sum(signal.decoded_bytes for signal in images)
     for signal in images:
         check_declared_size(
             limits,
             shape_px=signal.shape_px,
             frame_count=signal.frame_count,
-            decoded_bytes=decoded_bytes,
+            pixel_bytes=signal.pixel_bytes,
         )
-    check_ratio(limits, decoded_bytes=decoded_bytes, stored_bytes=stored_bytes)
+    decoded_bytes = sum(signal.decoded_bytes for signal in images)
+    check_whole_file(limits, decoded_bytes=decoded_bytes, stored_bytes=stored_bytes)
 
 
 def _judged(path: Path, signals: list[Signal], pixel_size_nm: float | None) -> Iterator[Micrograph]:
     found_image = False
     refusals: list[AnalysisError] = []
-    for index, signal in enumerate(_grey_before_colour(signals)):
+    has_grey = any(signal.samples == 1 and signal.obstacle is None for signal in signals)
+    for index, signal in enumerate(signals):
+        if has_grey and signal.samples > 1:
+            continue  # a colour preview of what follows in grey
         try:
             for micrograph in _frames_of(path, index, signal, pixel_size_nm):
                 found_image = True
@@ -147,12 +156,6 @@ def _judged(path: Path, signals: list[Signal], pixel_size_nm: float | None) -> I
         raise _most_telling(refusals)
 
 
-def _grey_before_colour(signals: list[Signal]) -> list[Signal]:
-    """The signals without colour previews, where any of the others is an image."""
-    grey = [signal for signal in signals if signal.samples == 1 and signal.obstacle is None]
-    return [signal for signal in signals if signal.samples == 1] if grey else signals
-
-
 def _most_telling(refusals: list[AnalysisError]) -> AnalysisError:
     if not refusals:
         return NotAMicrograph(ErrorCode.NO_IMAGE, "The file holds no image.")
@@ -163,36 +166,56 @@ def _most_telling(refusals: list[AnalysisError]) -> AnalysisError:
 def _frames_of(
     path: Path, signal_index: int, signal: Signal, pixel_size_nm: float | None
 ) -> Iterator[Micrograph]:
+    """Micrographs of one signal; frames that show nothing are left out where others do."""
     if signal.obstacle is not None:
         raise signal.obstacle
     _check_side(signal)
     calibration = _calibration(signal, pixel_size_nm)
-    last_written = _last_written_frame(path, signal)
-    suspect = signal.suspect
-    if last_written < signal.frame_count - 1:
-        suspect = f"the last {signal.frame_count - 1 - last_written} frames are blank"
-    for i in range(last_written + 1):
-        stored = _stored_frame(path, signal, i)
-        if _is_constant(stored):
-            log.warning("skipped frame %d of %s: every pixel has one value", i, path.name)
+    blank_tail = _blank_frames_at_end(path, signal)
+    found_image = False
+    refusal: UnreadableYet | None = None
+    for i in range(signal.frame_count - blank_tail):
+        try:
+            stored = _stored_frame(path, signal, i)
+        except UnreadableYet as error:
+            if error.code not in SKIPPED_BESIDE_IMAGES:
+                raise
+            if signal.is_series:
+                log.warning("left out frame %d of %s: %s", i, path.name, error)
+            refusal = error
             continue
-        tail = _blank_tail(stored)
-        image = _as_displayed(stored, signal)
-        yield Micrograph(
-            image=image,
-            source=Source(
-                file_name=path.name,
-                signal_index=signal_index,
-                signal_title=signal.title,
-                frame_index=i if signal.is_series else None,
-                frame_count=signal.frame_count,
-                is_sum=signal.is_sum,
-            ),
-            calibration=calibration,
-            acquisition=signal.acquisition,
-            pixel_sha256=pixel_sha256(image),
-            suspect=suspect or tail,
-        )
+        found_image = True
+        yield _micrograph(path.name, signal_index, signal, i, stored, calibration, blank_tail)
+    if not found_image:
+        raise refusal or UnreadableYet(ErrorCode.CONSTANT, BLANK)
+
+
+def _micrograph(
+    name: str,
+    signal_index: int,
+    signal: Signal,
+    frame: int,
+    stored: NDArray[np.generic],
+    calibration: Calibration,
+    blank_tail: int,
+) -> Micrograph:
+    image = np.ascontiguousarray(stored[::-1] if signal.bottom_up else stored)
+    tail = f"the last {blank_tail} frames are blank" if blank_tail else blank_rows_at_end(stored)
+    return Micrograph(
+        image=image,
+        source=Source(
+            file_name=name,
+            signal_index=signal_index,
+            signal_title=signal.title,
+            frame_index=frame if signal.is_series else None,
+            frame_count=signal.frame_count,
+            is_sum=signal.is_sum,
+        ),
+        calibration=calibration,
+        acquisition=signal.acquisition,
+        pixel_sha256=pixel_sha256(image),
+        suspect=signal.suspect or tail,
+    )
 
 
 def _check_side(signal: Signal) -> None:
@@ -224,66 +247,29 @@ def _stored_frame(path: Path, signal: Signal, i: int) -> NDArray[np.generic]:
     with _translated(path):
         frame = signal.read_frame(i)
     if frame.ndim > len(signal.shape_px):
-        frame = _grey(frame)
+        frame = grey(frame)
     if frame.shape != signal.shape_px:
         raise UnreadableYet(
             ErrorCode.UNREADABLE,
             f"The file declares {signal.shape_px} pixels and holds {frame.shape}.",
         )
-    frame = _portable(frame)
+    frame = portable(frame)
     if frame.dtype.kind == "f" and not np.isfinite(frame).all():
         raise UnreadableYet(
             ErrorCode.NOT_FINITE, "The image holds values that are not numbers or infinite."
         )
+    if is_constant(frame):
+        raise UnreadableYet(ErrorCode.CONSTANT, BLANK)
     return frame
 
 
-def _grey(frame: NDArray[np.generic]) -> NDArray[np.generic]:
-    first = frame[..., 0]
-    if any(not np.array_equal(first, frame[..., i]) for i in range(1, min(frame.shape[-1], 3))):
-        raise NotAMicrograph(
-            ErrorCode.COLOUR, "The image is in colour; a micrograph has one value a pixel."
-        )
-    return first
-
-
-def _portable(frame: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The same values as little-endian integers or float32."""
-    if frame.dtype.kind == "b":
-        return frame.astype(np.uint8)
-    if frame.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return frame.astype("<f4", copy=False)
-    return frame.astype(frame.dtype.newbyteorder("<"), copy=False)
-
-
-def _is_constant(frame: NDArray[np.generic]) -> bool:
-    return bool((frame == frame.flat[0]).all())
-
-
-def _last_written_frame(path: Path, signal: Signal) -> int:
-    for i in reversed(range(signal.frame_count)):
-        if not _is_constant(_stored_frame(path, signal, i)):
-            return i
-    raise UnreadableYet(ErrorCode.CONSTANT, "Every pixel of the image has the same value.")
-
-
-def _blank_tail(frame: NDArray[np.generic]) -> str | None:
-    """Why the end of a frame may be missing: its last stored rows all hold one value."""
-    row_count = max(1, int(np.ceil(TAIL_FRACTION * frame.shape[0])))
-    tail = frame[-row_count:]
-    if not _is_constant(tail):
-        return None
-    return f"the last {row_count} rows stored all have the value {tail.flat[0]}"
-
-
-def _as_displayed(frame: NDArray[np.generic], signal: Signal) -> NDArray[np.generic]:
-    return np.ascontiguousarray(frame[::-1] if signal.bottom_up else frame)
-
-
-def pixel_sha256(image: NDArray[np.generic]) -> str:
-    """Hash of dtype, shape and pixels: the identity of the picture, whatever file holds it."""
-    contiguous = np.ascontiguousarray(image)
-    digest = hashlib.sha256(f"{contiguous.dtype.str} {contiguous.shape} ".encode())
-    digest.update(contiguous.data)
-    return digest.hexdigest()
+def _blank_frames_at_end(path: Path, signal: Signal) -> int:
+    """How many frames at the end of a series hold one value only: they were never written."""
+    blank = 0
+    while signal.is_series and blank < signal.frame_count:
+        with _translated(path):
+            frame = signal.read_frame(signal.frame_count - 1 - blank)
+        if not is_constant(frame):
+            break
+        blank += 1
+    return blank

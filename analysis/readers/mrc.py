@@ -7,7 +7,7 @@ metres and wins over the cell; beside it an `.mdoc` of SerialEM may state more.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from analysis.errors import ErrorCode, UnreadableYet
 from analysis.micrograph import Acquisition, CalibrationSource, ImagingMode
-from analysis.readers.limits import ReadLimits
-from analysis.readers.serialem import read_mdoc
+from analysis.readers.limits import ReadLimits, check_declared_size
+from analysis.readers.serialem import completed
 from analysis.readers.signal import (
     UNCALIBRATED,
     PixelSize,
@@ -26,12 +26,17 @@ from analysis.readers.signal import (
     not_an_image,
     pixel_size_of,
 )
+from analysis.readers.stated import positive
 
 HEADER_BYTES = 1024
 DTYPE_OF_MODE = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 COMPLEX_MODES = (3, 4)
 # IMOD and others write a cell of one Å a voxel where nobody knew the pixel size.
 PLACEHOLDER_A = 1.0
+# IMOD and SerialEM sign their headers and say there whether bytes are signed.
+IMOD_STAMP_AT = 40
+IMOD_STAMP = 1146047817
+IMOD_SIGNED = 1
 # Values of the FEI extended header.
 FEI_MODES = {1: ImagingMode.TEM, 2: ImagingMode.STEM}
 FEI_DIFFRACTION = 1
@@ -61,10 +66,9 @@ def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -
             "", ErrorCode.COMPLEX_VALUED, "The file holds complex numbers: a Fourier transform."
         )
         return
-    layout = _layout_of(path, header, byte_order)
+    layout = _layout_of(path, header, byte_order, limits)
     pixel_size, acquisition, is_diffraction = _statements(path, layout)
-    for mdoc in (other for other in companions if other.suffix.lower() == ".mdoc"):
-        pixel_size, acquisition = _with_mdoc(mdoc, pixel_size, acquisition)
+    pixel_size, acquisition = completed(pixel_size, acquisition, companions)
     frames, height_px, width_px = layout.shape
     if is_diffraction:
         yield not_an_image(
@@ -98,12 +102,14 @@ def _read_header(path: Path) -> tuple[np.void, str]:
     raise UnreadableYet(ErrorCode.UNREADABLE, "The file has no MRC header.")
 
 
-def _layout_of(path: Path, header: np.void, byte_order: str) -> _Layout:
-    dtype = np.dtype(DTYPE_OF_MODE[int(header["mode"])]).newbyteorder(byte_order)
+def _layout_of(path: Path, header: np.void, byte_order: str, limits: ReadLimits) -> _Layout:
+    dtype: np.dtype[np.generic] = np.dtype(byte_order + DTYPE_OF_MODE[int(header["mode"])])
     if int(header["mode"]) == 0 and _is_unsigned(header):
         dtype = np.dtype(np.uint8)
     shape = (int(header["nz"]), int(header["ny"]), int(header["nx"]))
-    # Old Velox and FEI headers keep the length of the extended header in the same field.
+    check_declared_size(
+        limits, shape_px=shape[1:], frame_count=shape[0], pixel_bytes=dtype.itemsize
+    )
     offset = HEADER_BYTES + max(int(header["nsymbt"]), 0)
     needed = offset + math.prod(shape) * dtype.itemsize
     present = path.stat().st_size
@@ -116,7 +122,10 @@ def _layout_of(path: Path, header: np.void, byte_order: str) -> _Layout:
 
 
 def _is_unsigned(header: np.void) -> bool:
-    """Whether mode 0 means unsigned bytes: its maximum exceeds what signed ones hold."""
+    """Whether mode 0 means unsigned bytes: by IMOD's flag, or a maximum no signed byte holds."""
+    stamp, flags = np.frombuffer(bytes(header["extra2"])[IMOD_STAMP_AT:][:8], "<i4")
+    if stamp == IMOD_STAMP:
+        return not flags & IMOD_SIGNED
     return float(header["dmax"]) > np.iinfo(np.int8).max
 
 
@@ -161,7 +170,8 @@ def _extended_header(path: Path, layout: _Layout) -> np.void | None:
         return None
     with path.open("rb") as file:
         file.seek(HEADER_BYTES)
-        return np.frombuffer(file.read(dtype.itemsize), dtype)[0]
+        found: np.void = np.frombuffer(file.read(dtype.itemsize), dtype)[0]
+    return found
 
 
 def _fei_acquisition(extended: np.void, mode: ImagingMode) -> Acquisition:
@@ -169,32 +179,16 @@ def _fei_acquisition(extended: np.void, mode: ImagingMode) -> Acquisition:
     return Acquisition(
         imaging_mode=mode,
         acquired_local=FEI_EPOCH + timedelta(days=days) if 1 < days < 1e5 else None,
-        high_tension_kv=_positive(float(extended["HT"]) / 1e3),
-        magnification=_positive(float(extended["Magnification"])),
-        exposure_s=_positive(float(extended["Integration time"])),
+        high_tension_kv=positive(extended["HT"], 1e-3),
+        magnification=positive(extended["Magnification"]),
+        exposure_s=positive(extended["Integration time"]),
+        defocus_nm=float(extended["Defocus"]) * 1e9 if mode is ImagingMode.TEM else None,
         instrument=_text(extended["Microscope type"]),
-        detector=_text(extended["Camera name"]) or _text(extended["STEM Detector name"]),
+        detector=_text(
+            extended["STEM Detector name" if mode is ImagingMode.STEM else "Camera name"]
+        ),
     )
-
-
-def _positive(value: float) -> float | None:
-    return value if 0 < value < math.inf else None
 
 
 def _text(field: bytes) -> str | None:
     return bytes(field).split(b"\0")[0].decode("latin-1").strip() or None
-
-
-def _with_mdoc(
-    mdoc: Path, pixel_size: PixelSize, acquisition: Acquisition
-) -> tuple[PixelSize, Acquisition]:
-    """What the file states, completed by what its `.mdoc` states."""
-    stated = read_mdoc(mdoc)
-    if pixel_size is UNCALIBRATED:
-        pixel_size = stated.pixel_size
-    missing = {
-        name: value
-        for name, value in vars(stated.acquisition).items()
-        if getattr(acquisition, name) in (None, ImagingMode.UNKNOWN)
-    }
-    return pixel_size, replace(acquisition, **missing)

@@ -1,7 +1,7 @@
 """Which file names belong together.
 
 Pure: names in, names out. A `.ser` holds the pixels and its `.emi` the settings; an `.mdoc` states
-what its `.mrc` cannot.
+what its `.mrc` cannot; a long TVIPS stream goes on in `_001.tvips`.
 """
 
 import re
@@ -19,6 +19,7 @@ METADATA_SUFFIXES = frozenset({".emi", ".mdoc"})
 MICROGRAPH_SUFFIXES = IMAGE_SUFFIXES | METADATA_SUFFIXES | ARCHIVE_SUFFIXES
 
 _SER_NUMBER = re.compile(r"_\d+$")
+_TVIPS_PART = re.compile(r"_(\d{3})\.tvips$", re.IGNORECASE)
 _DOUBLE_SUFFIXES = frozenset({".ome", ".tar"})
 
 
@@ -34,7 +35,8 @@ def companion_names(name: str, siblings: Collection[str]) -> tuple[str, ...]:
         name: the primary file.
         siblings: names in the same folder.
     """
-    return tuple(sorted(other for other in siblings if primary_of(other, (name,)) == name))
+    others = (other for other in siblings if other != name)
+    return tuple(sorted(other for other in others if primary_of(other, (name,)) == name))
 
 
 def primary_of(name: str, siblings: Collection[str]) -> str | None:
@@ -46,6 +48,9 @@ def primary_of(name: str, siblings: Collection[str]) -> str | None:
     suffix = suffix_of(name)
     if suffix not in MICROGRAPH_SUFFIXES:
         return None
+    if suffix == ".tvips":
+        first = _TVIPS_PART.sub("_000.tvips", name)
+        return first if first in siblings else name
     if suffix not in METADATA_SUFFIXES:
         return name
     mine = _sers_of_emi if suffix == ".emi" else _images_of_mdoc
@@ -77,9 +82,31 @@ def field_of_view_stem(name: str) -> str:
     path = PurePath(name)
     if path.suffix.lower() == ".ser":
         return _without_number(name)
+    if _TVIPS_PART.search(name):
+        return _TVIPS_PART.sub("", name)
     if path.suffix.lower() in ARCHIVE_SUFFIXES | {".mdoc"}:
         path = PurePath(path.stem)
         if path.suffix.lower() not in MICROGRAPH_SUFFIXES | _DOUBLE_SUFFIXES:
             return path.name
     stem = PurePath(path.stem)
     return stem.stem if stem.suffix.lower() in _DOUBLE_SUFFIXES else path.stem
+
+
+def grouped(names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Every primary file of one folder with its companions, in one pass over the names.
+
+    Files that are no microscope's come as their own primaries too: someone must say so of them.
+    """
+    metadata: dict[str, list[str]] = {}
+    for name in names:
+        if suffix_of(name) in METADATA_SUFFIXES:
+            metadata.setdefault(PurePath(name).stem, []).append(name)
+    companions: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        if suffix_of(name) not in METADATA_SUFFIXES:
+            keys = {name, PurePath(name).stem, _without_number(name)}
+            near = [other for key in keys for other in metadata.get(key, ())]
+            companions[name] = companion_names(name, near)
+    taken = {other for group in companions.values() for other in group}
+    alone = (other for group in metadata.values() for other in group if other not in taken)
+    return companions | dict.fromkeys(alone, ())

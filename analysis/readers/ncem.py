@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from analysis.errors import ErrorCode
 from analysis.micrograph import Acquisition, CalibrationSource
@@ -129,8 +128,3 @@ def _acquisition(file: h5py.File) -> Acquisition:
         exposure_s=number(stated.get("exposure time")),
         instrument=text(stated["name"]) if "name" in stated else None,
     )
-
-
-def numeric_kind(dtype: np.dtype[np.generic]) -> bool:
-    """Whether values of this type can be pixels."""
-    return dtype.kind in "uif"

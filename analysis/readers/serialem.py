@@ -5,47 +5,52 @@ are in Å and µm, the tension in kV.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.micrograph import Acquisition, CalibrationSource, ImagingMode
-from analysis.readers.signal import PixelSize, pixel_size_of
+from analysis.readers.signal import UNCALIBRATED, PixelSize, pixel_size_of
+from analysis.readers.stated import local_time
 
 MDOC_BYTES = 4 * 2**20
 TIME_FORMATS = ("%d-%b-%y  %H:%M:%S", "%d-%b-%Y  %H:%M:%S", "%Y-%m-%d %H:%M:%S")
 
 
-@dataclass(frozen=True, kw_only=True)
-class SerialEmStatement:
-    """Pixel size and acquisition as the `.mdoc` gives them."""
+def completed(
+    pixel_size: PixelSize, acquisition: Acquisition, companions: Iterable[Path]
+) -> tuple[PixelSize, Acquisition]:
+    """What a file states, completed by the `.mdoc` among its companions."""
+    for mdoc in (other for other in companions if other.suffix.lower() == ".mdoc"):
+        spacing, settings = read_mdoc(mdoc)
+        if pixel_size is UNCALIBRATED:
+            pixel_size = spacing
+        missing = {
+            name: value
+            for name, value in vars(settings).items()
+            if getattr(acquisition, name) in (None, ImagingMode.UNKNOWN)
+        }
+        acquisition = replace(acquisition, **missing)
+    return pixel_size, acquisition
 
-    pixel_size: PixelSize
-    acquisition: Acquisition
 
-
-def read_mdoc(path: Path) -> SerialEmStatement:
-    """What the head and the first frame of the `.mdoc` state."""
+def read_mdoc(path: Path) -> tuple[PixelSize, Acquisition]:
+    """Pixel size and acquisition as the head and the first frame of the `.mdoc` state them."""
     with path.open("rb") as file:
         text = file.read(MDOC_BYTES).decode("utf-8", errors="replace")
     stated = _first_values(text)
     spacing_a = _number(stated, "PixelSpacing")
     defocus_um = _number(stated, "Defocus")
-    return SerialEmStatement(
-        pixel_size=pixel_size_of(
-            (spacing_a or math.nan, "Å"), (spacing_a or math.nan, "Å"), CalibrationSource.SIDECAR
-        ),
-        acquisition=Acquisition(
-            imaging_mode=ImagingMode.UNKNOWN,
-            acquired_local=_local_time(stated.get("DateTime")),
-            high_tension_kv=_number(stated, "Voltage"),
-            magnification=_number(stated, "Magnification"),
-            exposure_s=_number(stated, "ExposureTime"),
-            dose_e_per_a2=_number(stated, "ExposureDose") or None,
-            defocus_nm=None if defocus_um is None else defocus_um * 1e3,
-        ),
+    spacing = (spacing_a or math.nan, "Å")
+    acquisition = Acquisition(
+        acquired_local=local_time(stated.get("DateTime"), TIME_FORMATS),
+        high_tension_kv=_number(stated, "Voltage"),
+        magnification=_number(stated, "Magnification"),
+        exposure_s=_number(stated, "ExposureTime"),
+        dose_e_per_a2=_number(stated, "ExposureDose") or None,
+        defocus_nm=None if defocus_um is None else defocus_um * 1e3,
     )
+    return pixel_size_of(spacing, spacing, CalibrationSource.SIDECAR), acquisition
 
 
 def _first_values(text: str) -> Mapping[str, str]:
@@ -63,12 +68,3 @@ def _number(stated: Mapping[str, str], key: str) -> float | None:
     except (KeyError, ValueError):
         return None
     return value if math.isfinite(value) else None
-
-
-def _local_time(text: str | None) -> datetime | None:
-    for time_format in TIME_FORMATS:
-        try:
-            return datetime.strptime(text or "", time_format)  # noqa: DTZ007  states no zone
-        except ValueError:
-            continue
-    return None

@@ -14,8 +14,6 @@ from analysis.errors import ErrorCode, NotAMicrograph
 from analysis.micrograph import Acquisition, CalibrationSource
 from analysis.readers.units import AxisKind, axis_kind, length_nm
 
-RGB_SAMPLES = (3, 4)
-
 
 @dataclass(frozen=True, kw_only=True)
 class PixelSize:
@@ -53,10 +51,15 @@ class Signal:
     suspect: str | None = None
 
     @property
+    def pixel_bytes(self) -> int:
+        """Bytes of one pixel with all its samples."""
+        return self.samples * self.dtype.itemsize
+
+    @property
     def decoded_bytes(self) -> int:
         """Bytes of all frames once decoded."""
         height_px, width_px = self.shape_px
-        return self.frame_count * height_px * width_px * self.samples * self.dtype.itemsize
+        return self.frame_count * height_px * width_px * self.pixel_bytes
 
 
 def not_an_image(signal_title: str, code: ErrorCode, sentence: str) -> Signal:

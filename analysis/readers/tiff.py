@@ -4,6 +4,7 @@ Read with tifffile page by page. `tiff_calibration` knows where ImageJ, OME, Dig
 Olympus SIS, TVIPS and JEOL put the pixel size.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,31 +13,23 @@ from typing import Any
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import TiffImagePlugin
 
 from analysis.errors import ErrorCode, UnreadableYet
-from analysis.readers.limits import ReadLimits
-from analysis.readers.serialem import read_mdoc
-from analysis.readers.signal import (
-    RGB_SAMPLES,
-    UNCALIBRATED,
-    Signal,
-    not_an_image,
-)
+from analysis.readers.limits import ReadLimits, check_declared_size
+from analysis.readers.serialem import completed
+from analysis.readers.signal import Signal, not_an_image
 from analysis.readers.tiff_calibration import statements_of
 
-# What tifffile decodes without further libraries; the rest goes through Pillow's libtiff.
-PLAIN_COMPRESSIONS = frozenset({1, 8, 32946, 34925})
 REDUCED_IMAGE = 1
+SHAPE_AXES = "YX"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Page:
-    """Where one frame lies: the page of the file and how it is packed."""
+    """Where one frame lies: its page, or its first byte where frames follow without pages."""
 
     index: int
     offset_bytes: int | None
-    is_plain: bool
 
 
 def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -> Iterator[Signal]:
@@ -48,19 +41,31 @@ def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -
     with tifffile.TiffFile(path) as tif:
         if not tif.pages:
             raise UnreadableYet(ErrorCode.UNREADABLE, "The TIFF file has no page.")
-        _check_page_count(tif, limits)
-        series = [one for one in tif.series if not _is_preview(one)]
-        for one in series:
-            yield _signal_of(path, tif, one, companions)
+        _check_pages(tif, limits)
+        for series in tif.series:
+            if not _is_preview(series):
+                yield _signal_of(path, tif, series, companions, limits)
 
 
-def _check_page_count(tif: tifffile.TiffFile, limits: ReadLimits) -> None:
-    pages = len(tif.pages)
+def _check_pages(tif: tifffile.TiffFile, limits: ReadLimits) -> None:
+    pages = len(tif.pages)  # tifffile stops where the chain of pages meets itself
     if pages > limits.frames:
         raise UnreadableYet(
             ErrorCode.TOO_LARGE,
-            f"The series declares {pages} frames; at most {limits.frames} are read.",
+            f"The file declares {pages} pages; at most {limits.frames} are read.",
         )
+    if _next_page(tif) in {page.offset for page in tif.pages}:
+        raise UnreadableYet(ErrorCode.UNREADABLE, "The pages of the TIFF file run in a circle.")
+
+
+def _next_page(tif: tifffile.TiffFile) -> int:
+    """Where the last page says that the next one begins; 0 where it says there is none."""
+    layout, start = tif.tiff, tif.pages[-1].offset
+    tif.filehandle.seek(start)
+    (tags,) = struct.unpack(layout.tagnoformat, tif.filehandle.read(layout.tagnosize))
+    tif.filehandle.seek(start + layout.tagnosize + tags * layout.tagsize)
+    found = tif.filehandle.read(layout.offsetsize)
+    return int(struct.unpack(layout.offsetformat, found)[0]) if len(found) else 0
 
 
 def _is_preview(series: Any) -> bool:
@@ -68,26 +73,35 @@ def _is_preview(series: Any) -> bool:
 
 
 def _signal_of(
-    path: Path, tif: tifffile.TiffFile, series: Any, companions: tuple[Path, ...]
+    path: Path,
+    tif: tifffile.TiffFile,
+    series: Any,
+    companions: tuple[Path, ...],
+    limits: ReadLimits,
 ) -> Signal:
     keyframe = series.keyframe
-    if keyframe.dtype is None or keyframe.dtype.kind not in "uif":
+    if keyframe.dtype is None or 0 in series.shape:
+        raise UnreadableYet(ErrorCode.UNREADABLE, "The page of the TIFF file declares no pixels.")
+    if keyframe.dtype.kind not in "buif":
         return not_an_image("", ErrorCode.COMPLEX_VALUED, "The file holds complex numbers.")
-    if 0 in series.shape or keyframe.imagedepth > 1:
+    if keyframe.imagedepth > 1:
         return not_an_image("", ErrorCode.NOT_TWO_DIMENSIONAL, "The data are no 2-D images.")
     frame_count = int(series.size // keyframe.size)
+    shape_px = (int(keyframe.imagelength), int(keyframe.imagewidth))
+    samples, dtype = int(keyframe.samplesperpixel), np.dtype(keyframe.dtype)
+    check_declared_size(
+        limits, shape_px=shape_px, frame_count=frame_count, pixel_bytes=samples * dtype.itemsize
+    )
     pages = [_page_of(series, i, frame_count) for i in range(frame_count)]
     pixel_size, acquisition, obstacle = statements_of(tif, keyframe)
-    for mdoc in (other for other in companions if other.suffix.lower() == ".mdoc"):
-        stated = read_mdoc(mdoc)
-        pixel_size = stated.pixel_size if pixel_size is UNCALIBRATED else pixel_size
+    pixel_size, acquisition = completed(pixel_size, acquisition, companions)
     return Signal(
         title=str(series.name or ""),
-        shape_px=(int(keyframe.imagelength), int(keyframe.imagewidth)),
+        shape_px=shape_px,
         frame_count=frame_count,
         is_series=frame_count > 1,
-        samples=int(keyframe.samplesperpixel),
-        dtype=np.dtype(keyframe.dtype),
+        samples=samples,
+        dtype=dtype,
         read_frame=lambda i: _read_frame(path, pages[i], keyframe),
         pixel_size=pixel_size,
         acquisition=acquisition,
@@ -100,11 +114,10 @@ def _page_of(series: Any, i: int, frame_count: int) -> _Page:
     """Frame i of the series; ImageJ stores the frames beyond the first without pages."""
     keyframe = series.keyframe
     if len(series.pages) == frame_count and series.pages[i] is not None:
-        is_plain = int(keyframe.compression) in PLAIN_COMPRESSIONS
-        return _Page(index=int(series.pages[i].index), offset_bytes=None, is_plain=is_plain)
+        return _Page(index=int(series.pages[i].index), offset_bytes=None)
     if series.dataoffset is None:
         raise UnreadableYet(ErrorCode.TRUNCATED, "The TIFF series has fewer pages than it states.")
-    return _Page(index=0, offset_bytes=series.dataoffset + i * keyframe.nbytes, is_plain=True)
+    return _Page(index=0, offset_bytes=series.dataoffset + i * keyframe.nbytes)
 
 
 def _unwritten_strips(path: Path, series: Any) -> str | None:
@@ -132,11 +145,9 @@ def _unwritten_strips(path: Path, series: Any) -> str | None:
 def _read_frame(path: Path, page: _Page, keyframe: Any) -> NDArray[np.generic]:
     if page.offset_bytes is not None:
         return _read_contiguous(path, page.offset_bytes, keyframe)
-    if not page.is_plain:
-        return _read_with_pillow(path, page.index)
     with tifffile.TiffFile(path) as tif:
         frame = np.asarray(tif.pages[page.index].asarray())
-    if keyframe.planarconfig == tifffile.PLANARCONFIG.SEPARATE and frame.ndim in RGB_SAMPLES:
+    if keyframe.planarconfig == tifffile.PLANARCONFIG.SEPARATE and frame.ndim > len(SHAPE_AXES):
         frame = np.moveaxis(frame, 0, -1)
     return frame
 
@@ -147,9 +158,3 @@ def _read_contiguous(path: Path, offset_bytes: int, keyframe: Any) -> NDArray[np
     if end > path.stat().st_size:
         raise UnreadableYet(ErrorCode.TRUNCATED, f"The TIFF series ends before byte {end}.")
     return np.fromfile(path, dtype, keyframe.size, offset=offset_bytes).reshape(keyframe.shape)
-
-
-def _read_with_pillow(path: Path, index: int) -> NDArray[np.generic]:
-    with path.open("rb") as file, TiffImagePlugin.TiffImageFile(file) as image:
-        image.seek(index)
-        return np.array(image)

@@ -17,9 +17,11 @@ from analysis.errors import ErrorCode, NotAMicrograph
 from analysis.micrograph import Acquisition, CalibrationSource, ImagingMode
 from analysis.readers.hdf5 import FrameReader, missing_chunks
 from analysis.readers.signal import Signal, not_an_image, obstacle_of_axes, pixel_size_of
+from analysis.readers.stated import number, positive
 
 FRAME_AXIS = 2
 VELOX_DIMENSIONS = 3
+METADATA_BYTES = 16 * 2**20
 # Optics.OperatingMode and, in TEM, Optics.ProjectorMode.
 MODE_OF_OPERATION = {"1": ImagingMode.TEM, "2": ImagingMode.STEM}
 DIFFRACTION_PROJECTOR = "1"
@@ -66,8 +68,8 @@ def _image(path: Path, group: h5py.Group) -> Signal:
         dtype=dataset.dtype,
         read_frame=FrameReader(path, str(dataset.name), FRAME_AXIS),
         pixel_size=pixel_size_of(
-            (_float(sides.get("height")), y_unit),
-            (_float(sides.get("width")), x_unit),
+            (number(sides.get("height")), y_unit),
+            (number(sides.get("width")), x_unit),
             CalibrationSource.FILE,
         ),
         acquisition=_acquisition(stated),
@@ -79,41 +81,37 @@ def _image(path: Path, group: h5py.Group) -> Signal:
 def _metadata(group: h5py.Group) -> Mapping[str, Any]:
     """JSON of the first frame; empty where there is none."""
     dataset = group.get("Metadata")
-    if not isinstance(dataset, h5py.Dataset) or dataset.size == 0:
+    if not isinstance(dataset, h5py.Dataset) or not 0 < dataset.shape[0] <= METADATA_BYTES:
         return {}
     characters = np.asarray(dataset[:, 0], dtype=np.uint8).tobytes()
     found = json.loads(characters.split(b"\0")[0].decode("utf-8", errors="replace") or "{}")
     return found if isinstance(found, dict) else {}
 
 
-def _float(value: object) -> float:
-    try:
-        return float(str(value))
-    except ValueError:
-        return math.nan
-
-
-def _positive(value: object, factor: float = 1.0) -> float | None:
-    found = _float(value) * factor
-    return found if 0 < found < math.inf else None
-
-
 def _acquisition(stated: Mapping[str, Any]) -> Acquisition:
     optics, instrument = stated.get("Optics", {}), stated.get("Instrument", {})
     detector = _detector(stated)
-    started_s = _positive(
+    started_s = positive(
         stated.get("Acquisition", {}).get("AcquisitionStartDatetime", {}).get("DateTime")
     )
     return Acquisition(
         imaging_mode=_imaging_mode(optics),
         acquired_at_utc=datetime.fromtimestamp(started_s, UTC) if started_s else None,
         tz_source="Velox AcquisitionStartDatetime" if started_s else None,
-        high_tension_kv=_positive(optics.get("AccelerationVoltage"), 1e-3),
-        magnification=_positive(optics.get("NominalMagnification")),
-        exposure_s=_positive(detector.get("ExposureTime")),
+        high_tension_kv=positive(optics.get("AccelerationVoltage"), 1e-3),
+        magnification=positive(optics.get("NominalMagnification")),
+        exposure_s=positive(detector.get("ExposureTime")),
+        defocus_nm=_defocus_nm(optics),
         instrument=instrument.get("InstrumentModel") or instrument.get("InstrumentClass"),
         detector=stated.get("BinaryResult", {}).get("Detector") or None,
     )
+
+
+def _defocus_nm(optics: Mapping[str, Any]) -> float | None:
+    """Defocus of the image, underfocus negative; in STEM the value belongs to the probe."""
+    defocus_m = number(optics.get("Defocus"))
+    is_tem = _imaging_mode(optics) is ImagingMode.TEM
+    return defocus_m * 1e9 if is_tem and math.isfinite(defocus_m) else None
 
 
 def _detector(stated: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,54 @@
+"""The signal of a PNG file: one image, never calibrated.
+
+Its `pHYs` chunk is a printer's resolution.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import PngImagePlugin
+
+from analysis.errors import ErrorCode, UnreadableYet
+from analysis.readers.limits import ReadLimits
+from analysis.readers.signal import Signal, not_an_image
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+IHDR_END = 26
+SAMPLES_OF_COLOUR_TYPE = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+COLOUR_TYPES = (2, 6)
+DEEP_BITS = 16
+
+
+def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -> Iterator[Signal]:
+    """The one image of the file.
+
+    Raises:
+        UnreadableYet: the file is no PNG.
+    """
+    del companions, limits
+    with path.open("rb") as file:
+        start = file.read(IHDR_END)
+    if len(start) < IHDR_END or not start.startswith(SIGNATURE):
+        raise UnreadableYet(ErrorCode.UNREADABLE, "The file is no PNG image.")
+    width_px, height_px, bits, colour_type = struct.unpack(">IIBB", start[16:])
+    if bits == DEEP_BITS and colour_type in COLOUR_TYPES:
+        yield not_an_image("", ErrorCode.COLOUR, "The image is in colour of 16 bits a channel.")
+        return
+    yield Signal(
+        shape_px=(height_px, width_px),
+        samples=SAMPLES_OF_COLOUR_TYPE[colour_type],
+        dtype=np.dtype(np.uint16 if bits == DEEP_BITS else np.uint8),
+        read_frame=lambda _: _read(path),
+    )
+
+
+def _read(path: Path) -> NDArray[np.generic]:
+    # The class itself and not Image.open, whose own cap on pixels is lower than ours.
+    with path.open("rb") as file, PngImagePlugin.PngImageFile(file) as image:
+        if image.mode == "P":
+            return np.array(image.convert("RGB"))
+        pixels = np.array(image)
+    return pixels.astype(np.uint16) if pixels.dtype == np.int32 else pixels
