@@ -20,7 +20,7 @@ _DECADES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 _ENOUGH_TICKS = 3
 _LEAST_HEIGHT = 3
 _UNIT = "nm"
-_WELL_FILLED = 0.75  # of the columns
+_WELL_FILLED = 0.6  # of the columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,21 +72,16 @@ def _trimmed(bars: Bars) -> Bars:
 
 
 def _merged(bars: Bars, columns: int, most: int) -> Bars:
-    """Neighbouring bins joined to at most `most`, and so that they fill the columns well."""
+    """Neighbouring bins joined to at most `most`; one step more where columns stay unused."""
     bins = len(bars.counts)
-    least = max(1, -(-bins // max(1, min(columns, most))))
-    filling = {step: _filled(bins, step, columns) for step in range(least, least + 3)}
-    enough = [step for step, filled in filling.items() if filled >= _WELL_FILLED * columns]
-    step = enough[0] if enough else max(filling, key=lambda step: filling[step])
+    step = max(1, -(-bins // max(1, min(columns, most))))
+    joined = -(-bins // step)
+    if columns // joined * joined < _WELL_FILLED * columns:
+        step += 1
     starts = range(0, len(bars.counts), step)
     edges = tuple(bars.edges_nm[start] for start in starts) + bars.edges_nm[-1:]
     counts = tuple(sum(bars.counts[start : start + step]) for start in starts)
     return replace(bars, edges_nm=edges, counts=counts)
-
-
-def _filled(bins: int, step: int, columns: int) -> int:
-    joined = -(-bins // step)
-    return columns // joined * joined
 
 
 def _column(bars: Bars, size_nm: float | None, cells: int) -> int | None:

@@ -210,8 +210,12 @@ class LiveView:
             return
         self._stop.set()
         self._thread.join(timeout=2 * REFRESH_SECONDS)
-        if not self._thread.is_alive():
+        if self._thread.is_alive():
+            return  # the terminal takes no text; there is nothing to give back to it
+        try:
             self._live.stop()
+        except OSError as failure:
+            self._end(failure)
 
     def update(self, snapshot: Snapshot) -> None:
         """Show this snapshot at the next refresh."""
@@ -239,5 +243,9 @@ class LiveView:
             while not self._stop.wait(REFRESH_SECONDS):
                 self.draw()
             self.draw()
-        except OSError as error:  # the terminal is gone; the daemon is not
-            log.warning("the live view has ended: %s", error)
+        except OSError as error:
+            self._end(error)
+
+    def _end(self, error: OSError) -> None:
+        """The terminal is gone; the daemon is not."""
+        log.warning("the live view has ended: %s", error)

@@ -85,10 +85,18 @@ def ready(
     )
 
 
-def next_ready(connection: Connection, now: datetime, limit: int) -> tuple[LedgerEntry, ...]:
+def next_ready(
+    connection: Connection, now: datetime, limit: int, only: Collection[int] | None = None
+) -> tuple[LedgerEntry, ...]:
     """The files to work on next: ready, or due for another attempt, and still there.
 
     Highest priority first, then the one that was seen first.
+
+    Args:
+        connection: in a transaction.
+        now: aware UTC.
+        limit: how many at most.
+        only: of these few files alone; None is all of them.
     """
     due = (SourceFile.state == FileState.RETRY) & (SourceFile.next_attempt_at_utc <= now)
     query = (
@@ -97,6 +105,8 @@ def next_ready(connection: Connection, now: datetime, limit: int) -> tuple[Ledge
         .order_by(SourceFile.priority.desc(), SourceFile.first_seen_at_utc, SourceFile.id)
         .limit(limit)
     )
+    if only is not None:
+        query = query.where(SourceFile.id.in_(only))
     return tuple(_entry(row) for row in connection.execute(query))
 
 
@@ -316,13 +326,27 @@ def counts(connection: Connection, session_id: int | None = None) -> LedgerCount
     )
 
 
-def unfinished(connection: Connection) -> int:
-    """How many files that are still there have no verdict yet."""
+def unfinished(
+    connection: Connection,
+    roots: Collection[bytes] | None = None,
+    only: Collection[int] | None = None,
+) -> int:
+    """How many files that are still there have no verdict yet.
+
+    Args:
+        connection: open.
+        roots: below these folders; None is everywhere.
+        only: of these few files alone; None is all of them.
+    """
     query = (
         select(func.count())
         .select_from(SourceFile)
         .where(SourceFile.state.in_(_UNDECIDED), SourceFile.present == 1)
     )
+    if roots is not None:
+        query = query.where(SourceFile.root.in_(roots))
+    if only is not None:
+        query = query.where(SourceFile.id.in_(only))
     return connection.execute(query).scalar_one()
 
 

@@ -3,8 +3,9 @@
 Rows come as frozen values or, for the export, as they stand in the view.
 """
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVarTuple
 
@@ -24,17 +25,15 @@ from schema.population import (
     counts_for_size,
     describe,
 )
-from schema.records import FileState
-from schema.sightings import batches
-from schema.tables import Analysis, AnalysisSummary, Image, Pipeline, Session, SourceFile
+from schema.records import BundleRecord, FileState
+from schema.tables import Analysis, AnalysisSummary, Bundle, Image, Pipeline, Session, SourceFile
 
 Ts = TypeVarTuple("Ts")
 
 _EXPORT_BATCH = 1000
-_PARTICLES = f"""
-    SELECT analysis_id, coalesce(class_code, {UNCLASSIFIED}), equivalent_diameter_nm,
-           touches_border, excluded
-    FROM particle WHERE analysis_id IN ({{marks}})
+_PARTICLES = """
+    SELECT analysis_id, class_code, equivalent_diameter_nm, touches_border, excluded
+    FROM particle WHERE analysis_id IN (SELECT value FROM json_each(?))
 """
 _RESTING = (FileState.DONE, FileState.RETRY, FileState.REFUSED, FileState.QUARANTINED)
 
@@ -53,6 +52,35 @@ class Scope:
 
 
 EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MicrographRow:
+    """One row of `current_micrograph`, as much of it as a person wants to see."""
+
+    micrograph_id: int | None
+    path: bytes
+    signal_index: int | None
+    frame_index: int | None
+    state: str
+    width_px: int | None
+    height_px: int | None
+    pixel_size_nm: float | None
+    pixel_size_source: str | None
+    imaging_mode: str | None
+    in_domain: bool | None
+    domain_reason: str | None
+    segmented: bool | None
+    scale_assumed: bool | None
+    suspect: str | None
+    particle_count: int | None
+    mask_path: str | None
+    error_code: str | None
+    error_message: str | None
+
+    def plain(self) -> dict[str, Any]:
+        """The same for JSON; bytes of the path that are no text are escaped."""
+        return asdict(self) | {"path": self.path.decode("utf-8", "backslashreplace")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,16 +136,14 @@ def results(connection: Connection, scope: Scope = EVERYTHING) -> tuple[Result, 
 
 def particles(connection: Connection, analysis_ids: Sequence[int]) -> Particles:
     """The regions of these analyses, as arrays, read from the covering index alone."""
-    rows: list[tuple[Any, ...]] = []
     # The driver itself: a row object for each of a million particles costs seconds.
-    cursor = driver_connection(connection).cursor()
-    for batch in batches(analysis_ids):
-        marks = ", ".join("?" * len(batch))
-        rows += cursor.execute(_PARTICLES.format(marks=marks), tuple(batch)).fetchall()
+    rows = driver_connection(connection).execute(_PARTICLES, (json.dumps(analysis_ids),)).fetchall()
     columns = tuple(zip(*rows, strict=True)) or ((), (), (), (), ())
     return Particles(
         analysis_id=np.array(columns[0], dtype=np.int64),
-        class_code=np.array(columns[1], dtype=np.int8),
+        class_code=np.array(
+            [UNCLASSIFIED if code is None else code for code in columns[1]], dtype=np.int8
+        ),
         diameter_nm=np.array(columns[2], dtype=np.float64),
         touches_border=np.array(columns[3], dtype=bool),
         excluded=np.array(columns[4], dtype=object),
@@ -164,6 +190,40 @@ def last_done_at(connection: Connection) -> datetime | None:
         .limit(1)
     )
     return connection.execute(query).scalar()
+
+
+def micrographs(
+    connection: Connection, source_file_ids: Sequence[int] | None = None
+) -> tuple[MicrographRow, ...]:
+    """What stands where: the micrographs of these files, or of all, by path, signal and frame."""
+    names = tuple(field.name for field in fields(MicrographRow))
+    view = table("current_micrograph", column("source_file_id"), *(column(n) for n in names))
+    query = select(*(view.c[name] for name in names)).order_by(
+        view.c.path, view.c.signal_index, view.c.frame_index
+    )
+    if source_file_ids is not None:
+        query = query.where(view.c.source_file_id.in_(source_file_ids))
+    flags = ("in_domain", "segmented", "scale_assumed")
+    rows = (dict(row) for row in connection.execute(query).mappings())
+    return tuple(
+        MicrographRow(
+            **row | {n: None if row[n] is None else bool(row[n]) for n in flags}
+        )
+        for row in rows
+    )
+
+
+def newest_bundle(connection: Connection) -> BundleRecord | None:
+    """The model that was used last, None before the first result."""
+    query = (
+        select(Bundle.sha256, Bundle.name, Bundle.version, Bundle.manifest_json)
+        .join(Pipeline, Pipeline.bundle_id == Bundle.id)
+        .join(Analysis, Analysis.pipeline_id == Pipeline.id)
+        .order_by(Analysis.activated_at_utc.desc(), Analysis.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else BundleRecord(**row._mapping)
 
 
 def view_columns(connection: Connection, view: str) -> tuple[str, ...]:

@@ -73,7 +73,17 @@ def observe(
     _supersede(connection, _ids_of_companions(connection, arrivals))
     _insert(connection, grouped[Change.NEW] + grouped[Change.SUPERSEDING], session_id, now)
     _refresh(connection, grouped[Change.SAME], known)
-    return _sightings(connection, arrivals, changes)
+    written = [
+        arrival.path
+        for change in Change
+        for arrival in grouped[change]
+        if change is not Change.SAME
+    ]
+    rows = known | _live_rows(connection, written)
+    return tuple(
+        _sighting(rows[arrival.path], change)
+        for arrival, change in zip(arrivals, changes, strict=True)
+    )
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -221,19 +231,13 @@ def _last_revisions(connection: Connection, paths: Collection[bytes]) -> dict[by
     return last
 
 
-def _sightings(
-    connection: Connection, arrivals: Sequence[ArrivalRecord], changes: Sequence[Change]
-) -> tuple[Sighting, ...]:
-    rows = _live_rows(connection, [arrival.path for arrival in arrivals])
-    return tuple(
-        Sighting(
-            source_file_id=rows[arrival.path].id,
-            path=arrival.path,
-            revision=rows[arrival.path].revision,
-            state=FileState(rows[arrival.path].state),
-            change=change,
-        )
-        for arrival, change in zip(arrivals, changes, strict=True)
+def _sighting(row: AnyRow, change: Change) -> Sighting:
+    return Sighting(
+        source_file_id=row.id,
+        path=row.path,
+        revision=row.revision,
+        state=FileState(row.state),
+        change=change,
     )
 
 

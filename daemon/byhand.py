@@ -1,0 +1,76 @@
+"""`fringewatch analyse`: the same path as a file that arrives, at the head of the queue."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from daemon import logs, requests
+from daemon.assembly import own_state, supervisor
+from daemon.clock import SYSTEM_CLOCK
+from daemon.config import Config
+from daemon.desk import Desk
+from daemon.errors import Exit
+from daemon.lock import is_owned
+from daemon.onlooker import open_for_reading
+from daemon.reporting import print_micrographs
+from schema import ledger, queries
+from schema.records import FileState
+
+VERDICTS = (FileState.DONE, FileState.REFUSED, FileState.QUARANTINED, FileState.RETRY)
+POLL_SECONDS = 0.2
+
+
+def analyse(
+    config: Config, files: Sequence[Path], pixel_size_nm: float | None, force: bool, as_json: bool
+) -> int:
+    """Analyse files and print what was found; 1 where one of them has no result.
+
+    A running daemon does it; else this process does, with the same steps.
+
+    Raises:
+        DaemonError: a file is not there, or the state folder needs a person.
+    """
+    values: dict[str, Any] = {
+        "paths": [str(path.absolute()) for path in files],
+        "pixel_size_nm": pixel_size_nm,
+        "force": force,
+    }
+    folder = config.state.folder
+    if is_owned(folder):
+        ids = requests.ask(folder, "analyse", values)["ids"]
+        _, engine = open_for_reading(folder)
+        _wait(engine, ids)
+    else:
+        logs.set_up(style="text")
+        with own_state(folder, SYSTEM_CLOCK) as owned:
+            desk = Desk(owned.engine, owned.folder)
+            ids = desk.analyse(values, SYSTEM_CLOCK.utc())["ids"]
+            alone = config.model_copy(update={"watch": ()})
+            with supervisor(alone, owned, SYSTEM_CLOCK, once=True, only=frozenset(ids)) as running:
+                running.run()
+        _, engine = open_for_reading(folder)
+    with engine.begin() as connection:
+        entries = [ledger.entry(connection, file_id) for file_id in ids]
+        found = queries.micrographs(connection, ids)
+    if as_json:
+        json.dump([micrograph.plain() for micrograph in found], sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        print_micrographs(found)
+    done = all(entry.state is FileState.DONE for entry in entries)
+    return int(Exit.DONE if done else Exit.FAILED)
+
+
+def _wait(engine: Engine, ids: Sequence[int]) -> None:
+    """Until the daemon has a verdict on each file."""
+    while True:
+        with engine.begin() as connection:
+            states = [ledger.entry(connection, file_id).state for file_id in ids]
+        if all(state in VERDICTS for state in states):
+            return
+        time.sleep(POLL_SECONDS)

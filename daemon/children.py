@@ -1,0 +1,168 @@
+"""Child processes that may crash, hang or be killed without taking the daemon along.
+
+A child is spawned, never forked (a forked TensorFlow or SQLite is broken), dies with its parent,
+and talks through one pipe. Whoever asks gives a deadline; a child that misses it is killed.
+"""
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+
+
+class ChildDied(Exception):
+    """The child is gone: a crash, a signal, the kernel's memory limit."""
+
+    def __init__(self, name: str, exit_code: int | None) -> None:
+        super().__init__(f"the {name} process ended unexpectedly ({_exit_words(exit_code)})")
+
+
+class DeadlineMissed(Exception):
+    """The child did not answer in time and was killed."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(f"the {name} process did not answer within {seconds:.0f} s")
+
+
+class Child:
+    """One restartable child process.
+
+    Args:
+        name: what it is called in messages.
+        target: module-level function `target(connection, *arguments)`; it runs in the child.
+        arguments: picklable values for it.
+    """
+
+    def __init__(self, name: str, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        self.name = name
+        self._target = target
+        self._arguments = arguments
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the process if it does not run."""
+        if self._process is not None and self._process.is_alive():
+            return
+        self.stop(grace_seconds=0)
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._process = context.Process(
+            target=run_child,
+            args=(theirs, os.getpid(), self._target, self._arguments),
+            name=f"fringewatch-{self.name}",
+            daemon=True,
+        )
+        self._process.start()
+        theirs.close()
+        self._connection = ours
+
+    def send(self, message: object) -> None:
+        """Hand a message over, starting the process first where needed.
+
+        Raises:
+            ChildDied: it went away while taking the message.
+        """
+        self.start()
+        assert self._connection is not None  # noqa: S101 - start() just made it
+        try:
+            self._connection.send(message)
+        except (BrokenPipeError, ConnectionError) as error:
+            raise self._died() from error
+
+    def receive(self, seconds: float, abandon: Callable[[], bool] = lambda: False) -> Any:
+        """The next message of the child.
+
+        Args:
+            seconds: how long to wait for it.
+            abandon: asked twice a second; True kills the child and ends the wait.
+
+        Raises:
+            ChildDied: it ended, or was abandoned.
+            DeadlineMissed: it was too slow, and has been killed.
+        """
+        connection = self._connection
+        if connection is None:
+            raise self._died()
+        deadline = time.monotonic() + seconds
+        while not connection.poll(min(0.5, max(0.0, deadline - time.monotonic()))):
+            if abandon():
+                self.kill()
+                raise self._died()
+            if time.monotonic() >= deadline:
+                self.kill()
+                raise DeadlineMissed(self.name, seconds)
+        try:
+            return connection.recv()
+        except (EOFError, ConnectionError) as error:
+            raise self._died() from error
+
+    def kill(self) -> None:
+        """End the process at once; it holds nothing that must be kept."""
+        if self._process is not None and self._process.is_alive():
+            self._process.kill()
+            self._process.join(5)
+
+    def stop(self, grace_seconds: float = 5.0) -> None:
+        """Close the pipe, which asks the child to leave; kill it if it stays."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._process is not None:
+            self._process.join(grace_seconds)
+            self.kill()
+            self._process = None
+
+    def _died(self) -> ChildDied:
+        exit_code = None
+        if self._process is not None:
+            self._process.join(2)
+            exit_code = self._process.exitcode
+        log.warning("the %s process ended (%s)", self.name, _exit_words(exit_code))
+        self.stop(grace_seconds=0)
+        return ChildDied(self.name, exit_code)
+
+
+def run_child(
+    connection: Connection,
+    parent_pid: int,
+    target: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    """Entry point of every child: die with the parent, leave Ctrl-C to the parent, then work."""
+    _die_with_parent(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        target(connection, *arguments)
+    except (EOFError, BrokenPipeError, ConnectionError):
+        return  # the parent closed the pipe: nothing more to do
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it died before the request took effect
+        os._exit(0)
+
+
+def _exit_words(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "no exit code"
+    if exit_code < 0:
+        return f"signal {signal.Signals(-exit_code).name}"
+    return f"exit code {exit_code}"

@@ -1,0 +1,297 @@
+"""The command `fringewatch`: parse, call one function, print.
+
+Nothing heavy is imported before a command needs it: `--help` loads no TensorFlow and no SQLAlchemy.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from daemon.errors import DaemonError, Misused
+
+app = typer.Typer(
+    name="fringewatch",
+    help="Watch a microscope's folders, find the nanoparticles in every new HRTEM micrograph, "
+    "and keep their sizes, shapes and visible stacking faults.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+session_app = typer.Typer(
+    help="Name what is on the microscope: sample, synthesis run, operator.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(session_app, name="session")
+
+StateOption = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="DIR", help="State folder: database, masks, sessions."),
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Configuration (TOML).")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+PixelSizeOption = Annotated[
+    float | None,
+    typer.Option("--pixel-size-nm", help="Used, and recorded, where a file states none."),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Segment images outside the model's domain, marked so.")
+]
+SessionNameOption = Annotated[
+    str | None, typer.Option("--session", help="Only this session (name or uuid).")
+]
+SampleOption = Annotated[str | None, typer.Option("--sample", help="What lies on the grid.")]
+RunOption = Annotated[str | None, typer.Option("--run", help="Synthesis run.")]
+OperatorOption = Annotated[str | None, typer.Option("--operator")]
+InstrumentOption = Annotated[str | None, typer.Option("--instrument")]
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Options that stand before any command."""
+    del verbose  # read by `main`, which meets the errors
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(version_of("fringewatch"))
+        raise typer.Exit
+
+
+@app.command()
+def watch(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR...", help="Folders to watch.")
+    ] = None,
+    state: StateOption = None,
+    config: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Work off what is there, then end.")] = False,
+    pixel_size_nm: PixelSizeOption = None,
+    force: ForceOption = False,
+    bundle: Annotated[str | None, typer.Option("--bundle", help="Model to use.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Log lines, no live view.")] = False,
+    session: Annotated[
+        str | None, typer.Option("--session", help="Start a session of this name.")
+    ] = None,
+    sample: SampleOption = None,
+    run: RunOption = None,
+    operator: OperatorOption = None,
+    instrument: InstrumentOption = None,
+) -> None:
+    """Watch folders and analyse every micrograph that arrives, until stopped."""
+    from daemon import watching
+    from daemon.options import settings
+
+    chosen = settings(
+        config, state, folders or [], pixel_size_nm=pixel_size_nm, force=force, bundle=bundle
+    )
+    about = _session_values(session, sample, run, operator, instrument)
+    raise typer.Exit(watching.watch(chosen, once=once, plain=plain, session=about))
+
+
+@app.command()
+def analyse(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
+    state: StateOption = None,
+    config: ConfigOption = None,
+    pixel_size_nm: PixelSizeOption = None,
+    force: ForceOption = False,
+    bundle: Annotated[str | None, typer.Option("--bundle", help="Model to use.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Analyse files by hand, exactly as if they had just arrived."""
+    from daemon import byhand
+    from daemon.options import settings
+
+    chosen = settings(config, state, [], pixel_size_nm=None, force=force, bundle=bundle)
+    raise typer.Exit(byhand.analyse(chosen, files, pixel_size_nm, force, json))
+
+
+@app.command()
+def live(
+    state: StateOption = None,
+    config: ConfigOption = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Write one picture of it and end.")
+    ] = None,
+    size: Annotated[str, typer.Option("--size", help="Of the picture, in characters.")] = "120x40",
+) -> None:
+    """Show the population of a state folder, live, from any terminal."""
+    from daemon import looking
+    from daemon.options import settings
+
+    raise typer.Exit(looking.live(settings(config, state, []), svg, size))
+
+
+@app.command()
+def status(
+    state: StateOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Where the files stand: done, waiting, refused, failed, and why."""
+    from daemon import reporting
+    from daemon.options import settings
+
+    reporting.status(settings(config, state, []), json)
+
+
+@app.command()
+def summary(
+    state: StateOption = None,
+    config: ConfigOption = None,
+    session: SessionNameOption = None,
+    sample: SampleOption = None,
+    run: RunOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The population in numbers: sizes, classes, visible faults, with intervals."""
+    from daemon import reporting
+    from daemon.options import settings
+
+    chosen = {"session": session, "sample": sample, "run": run}
+    reporting.summary(settings(config, state, []), chosen, json)
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(metavar="FILE.csv", help="`-` is standard output.")],
+    state: StateOption = None,
+    config: ConfigOption = None,
+    session: SessionNameOption = None,
+    sample: SampleOption = None,
+    run: RunOption = None,
+) -> None:
+    """Write every particle as a row of a CSV file."""
+    from daemon import reporting
+    from daemon.options import settings
+
+    chosen = {"session": session, "sample": sample, "run": run}
+    reporting.export(settings(config, state, []), chosen, target)
+
+
+@app.command()
+def retry(
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...")] = None,
+    state: StateOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Try failed files again: those named, or all of them."""
+    from daemon import asking
+    from daemon.options import settings
+
+    paths = [str(path.absolute()) for path in files or []]
+    answer = asking.ask(settings(config, state, []), "retry", {"paths": paths})
+    typer.echo(f"{answer['count']} files will be tried again")
+
+
+@app.command(name="check-config")
+def check_config(
+    file: Annotated[Path, typer.Argument(metavar="FILE")], json: JsonOption = False
+) -> None:
+    """Read a configuration, say what is wrong with it, or what it means."""
+    from daemon import reporting
+
+    reporting.check_config(file, json)
+
+
+@app.command(name="upgrade-db")
+def upgrade_db(state: StateOption = None, config: ConfigOption = None) -> None:
+    """Bring an old database to this version, after a backup; the daemon must be stopped."""
+    from daemon.assembly import own_state
+    from daemon.clock import SYSTEM_CLOCK
+    from daemon.options import settings
+
+    folder = settings(config, state, []).state.folder
+    with own_state(folder, SYSTEM_CLOCK) as owned:
+        typer.echo(f"{owned.folder.database} is up to date")
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Where the demonstration may write.")
+    ] = Path("demo"),
+    micrographs: Annotated[int, typer.Option("--micrographs", min=4)] = 12,
+) -> None:
+    """A simulated microscope writes micrographs while the daemon watches it."""
+    from daemon.demo import run_demo
+
+    raise typer.Exit(run_demo(folder, micrographs))
+
+
+@session_app.command("start")
+def session_start(
+    name: str,
+    state: StateOption = None,
+    config: ConfigOption = None,
+    sample: SampleOption = None,
+    run: RunOption = None,
+    operator: OperatorOption = None,
+    instrument: InstrumentOption = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Only files below this folder belong to it.")
+    ] = None,
+) -> None:
+    """Start a session; files first seen from now on belong to it."""
+    from daemon import asking
+    from daemon.options import settings
+
+    values = _session_values(name, sample, run, operator, instrument) or {}
+    values["folder"] = str(folder.resolve()) if folder else None
+    asking.ask(settings(config, state, []), "session_start", values)
+    typer.echo(f"session {name!r} has started")
+
+
+@session_app.command("end")
+def session_end(state: StateOption = None, config: ConfigOption = None) -> None:
+    """End the open session."""
+    from daemon import asking
+    from daemon.options import settings
+
+    answer = asking.ask(settings(config, state, []), "session_end", {})
+    typer.echo(f"session {answer['name']!r} has ended")
+
+
+@session_app.command("list")
+def session_list(
+    state: StateOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Every session with its sample, run and times."""
+    from daemon import reporting
+    from daemon.options import settings
+
+    reporting.list_sessions(settings(config, state, []), json)
+
+
+def main() -> None:
+    """Entry point: errors become one sentence on stderr and an exit code."""
+    try:
+        app()
+    except DaemonError as error:
+        if {"-v", "--verbose"} & set(sys.argv):
+            raise
+        typer.echo(f"fringewatch: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _session_values(
+    name: str | None,
+    sample: str | None,
+    run: str | None,
+    operator: str | None,
+    instrument: str | None,
+) -> dict[str, Any] | None:
+    about = {"sample": sample, "run": run, "operator": operator, "instrument": instrument}
+    if name is None:
+        if any(about.values()):
+            raise Misused("--sample, --run, --operator and --instrument need --session NAME")
+        return None
+    return {"name": name, **about}

@@ -1,0 +1,163 @@
+"""The configuration: one TOML file, read once into frozen values.
+
+Unknown keys are errors. Every default stands here with its reason; `service/fringewatch.toml`
+repeats them for operators.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from daemon.errors import ConfigError
+
+LARGEST_PIXEL_NM = 1000.0
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def default_state_folder() -> Path:
+    """The user's state directory for fringewatch (XDG base directory specification)."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "fringewatch"
+
+
+class StateConfig(Section):
+    """Where results go; local disk only, SQLite does not survive network file systems."""
+
+    folder: Path = Field(default_factory=default_state_folder)
+
+
+class WatchConfig(Section):
+    """One acquisition folder."""
+
+    folder: Path
+    recursive: bool = True
+    pixel_size_nm: float | None = Field(default=None, gt=0, lt=LARGEST_PIXEL_NM)
+    """Used, and recorded as `config`, only where a file states none."""
+    ignore: tuple[str, ...] = ()
+    """Shell patterns of file names that are never looked at."""
+
+
+class IntakeConfig(Section):
+    """When a file counts as finished, and when it is tried again."""
+
+    quiet_seconds: float = Field(default=2.0, gt=0)
+    """Unchanged this long after its writer closed or renamed it."""
+    quiet_seconds_without_events: float = Field(default=10.0, gt=0)
+    """Unchanged this long over two looks, where no close was heard."""
+    walk_seconds: float = Field(default=60.0, gt=0)
+    """The walk finds what events missed."""
+    poll_walk_seconds: float = Field(default=10.0, gt=0)
+    """Where there are no events: network shares."""
+    poll: Literal["auto", "always", "never"] = "auto"
+    """`auto` polls on cifs, smb, nfs, fuse and 9p, whose servers send no events."""
+    retry_seconds: tuple[float, ...] = (10.0, 30.0, 120.0, 600.0, 3600.0)
+    """Waits before an unreadable file is tried again; then it is quarantined."""
+
+
+class AnalysisConfig(Section):
+    """Which model, and which of its settings to override."""
+
+    bundle: str = "default"
+    """`default` ships with the program; else the folder of a bundle."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$")
+    preprocess: Literal["default", "published"] | None = None
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+    min_diameter_nm: float = Field(default=1.0, ge=0)
+    """Smaller regions are stored and flagged; below 1 nm no lattice can be told from noise."""
+    force_out_of_domain: bool = False
+    """Segment micrographs outside the model's domain too; they stay marked."""
+
+
+class LimitsConfig(Section):
+    """What one file may cost. A file beyond a limit is named, never half-read."""
+
+    file_bytes: int = Field(default=4 * 2**30, gt=0)
+    decoded_bytes: int = Field(default=2 * 2**30, gt=0)
+    side_px: int = Field(default=16384, gt=0)
+    frames: int = Field(default=4096, gt=0)
+    parser_memory_bytes: int = Field(default=6 * 2**30, gt=0)
+    parser_seconds: float = Field(default=60.0, gt=0)
+    worker_seconds: float = Field(default=300.0, gt=0)
+
+
+class LogConfig(Section):
+    """How the daemon talks: text for people, JSON lines for the journal."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class Config(Section):
+    """Everything an operator can decide."""
+
+    state: StateConfig = Field(default_factory=StateConfig)
+    watch: tuple[WatchConfig, ...] = ()
+    intake: IntakeConfig = Field(default_factory=IntakeConfig)
+    analysis: AnalysisConfig = Field(default_factory=AnalysisConfig)
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    log: LogConfig = Field(default_factory=LogConfig)
+
+
+def load(path: Path) -> Config:
+    """The configuration in a TOML file, relative folders taken from the file's own folder.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or has a wrong or unknown key.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_fault(error)}") from error
+    return checked(_anchored(config, path.resolve().parent))
+
+
+def checked(config: Config) -> Config:
+    """The same configuration, if its folders can live together.
+
+    Raises:
+        ConfigError: the state folder lies inside a watched folder (results would be watched), or
+            a folder is watched twice.
+    """
+    state = config.state.folder.resolve()
+    roots = [watch.folder.resolve() for watch in config.watch]
+    for index, root in enumerate(roots):
+        if state.is_relative_to(root):
+            raise ConfigError(f"the state folder {state} lies inside the watched folder {root}")
+        for other in roots[:index]:
+            if root.is_relative_to(other) or other.is_relative_to(root):
+                raise ConfigError(f"the watched folders {other} and {root} overlap")
+    return config
+
+
+def _anchored(config: Config, base: Path) -> Config:
+    state = config.state.model_copy(update={"folder": _absolute(config.state.folder, base)})
+    watch = tuple(
+        item.model_copy(update={"folder": _absolute(item.folder, base)}) for item in config.watch
+    )
+    return config.model_copy(update={"state": state, "watch": watch})
+
+
+def _absolute(folder: Path, base: Path) -> Path:
+    return base / folder.expanduser()
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {key!r}"
+    return f"{key}: {fault['msg']}"

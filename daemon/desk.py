@@ -1,0 +1,139 @@
+"""What people may ask of the owner of a state folder, whether it runs as a daemon or not."""
+
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from daemon.errors import DaemonError, Misused
+from daemon.walk import single
+from schema import ledger, sessions, sightings
+from schema.records import FileState, SessionRecord
+from schema.state import StateFolder
+
+BY_HAND_PRIORITY = 10
+
+Answer = Mapping[str, Any]
+
+
+class Desk:
+    """The verbs of requests; each is one transaction.
+
+    Args:
+        engine: of the database this process owns.
+        state: the state folder.
+        session_changed: called with the session that is open after a change.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        state: StateFolder,
+        session_changed: Callable[[tuple[int, SessionRecord] | None], None] = lambda _: None,
+    ) -> None:
+        self._engine = engine
+        self._state = state
+        self._session_changed = session_changed
+
+    def serve(self, kind: str, now: datetime, values: Mapping[str, Any]) -> Answer:
+        """Do what is asked.
+
+        Raises:
+            DaemonError: it cannot be done, and why.
+        """
+        verbs = {
+            "session_start": self.start_session,
+            "session_end": self.end_session,
+            "analyse": self.analyse,
+            "retry": self.retry,
+        }
+        if kind not in verbs:
+            raise DaemonError(f"this daemon does not know the request {kind!r}")
+        return verbs[kind](values, now)
+
+    def start_session(self, values: Mapping[str, Any], now: datetime) -> Answer:
+        """Open a session; one that is open ends now."""
+        folder = values.get("folder")
+        session = SessionRecord(
+            uuid=str(uuid.uuid4()),
+            name=str(values["name"]),
+            started_at_utc=now,
+            sample=_text(values, "sample"),
+            run=_text(values, "run"),
+            operator=_text(values, "operator"),
+            instrument=_text(values, "instrument"),
+            folder=None if folder is None else os.fsencode(folder),
+        )
+        with self._engine.begin() as connection:
+            ended = sessions.end(connection, now)
+            if ended is not None:
+                sessions.write_file(self._state, ended)
+            sessions.write_file(self._state, session)
+            sessions.start(connection, session)
+            opened = sessions.open_session(connection)
+        self._session_changed(opened)
+        return {"uuid": session.uuid, "name": session.name}
+
+    def end_session(self, values: Mapping[str, Any], now: datetime) -> Answer:
+        """Close the open session."""
+        del values
+        with self._engine.begin() as connection:
+            ended = sessions.end(connection, now)
+            if ended is None:
+                raise DaemonError("no session is open")
+            sessions.write_file(self._state, ended)
+        self._session_changed(None)
+        return {"uuid": ended.uuid, "name": ended.name}
+
+    def analyse(self, values: Mapping[str, Any], now: datetime) -> Answer:
+        """Put files named by hand at the head of the queue; their ids, in their order."""
+        forced = bool(values.get("force", False))
+        size = values.get("pixel_size_nm")
+        ids: list[int] = []
+        with self._engine.begin() as connection:
+            for path in values["paths"]:
+                ids.append(_take_in(connection, os.fsencode(path), now))
+            ledger.reopen(
+                connection,
+                ids,
+                now=now,
+                priority=BY_HAND_PRIORITY,
+                forced=forced,
+                pixel_size_nm=None if size is None else float(size),
+            )
+        return {"ids": ids}
+
+    def retry(self, values: Mapping[str, Any], now: datetime) -> Answer:
+        """Try quarantined, refused and waiting files again: those named, or all of them."""
+        with self._engine.begin() as connection:
+            paths = [os.fsencode(path) for path in values.get("paths", ())]
+            ids = ledger.failed(connection, paths or None)
+            count = ledger.reopen(connection, ids, now=now)
+        return {"count": count}
+
+
+def _take_in(connection: Connection, path: bytes, now: datetime) -> int:
+    """The id of the file's row.
+
+    Raises:
+        DaemonError: there is no such file, or a process has it in hand.
+    """
+    try:
+        arrival = single(path)
+    except OSError as error:
+        raise DaemonError(f"{os.fsdecode(path)}: {error.strerror}") from error
+    if os.path.islink(path) or not os.path.isfile(path):
+        raise Misused(f"{os.fsdecode(path)} is not a regular file")
+    opened = sessions.open_session(connection)
+    sighting = sightings.observe(connection, [arrival], opened[0] if opened else None, now)[0]
+    if sighting.state is FileState.PROCESSING:
+        raise DaemonError(f"{os.fsdecode(path)} is being analysed right now")
+    return sighting.source_file_id
+
+
+def _text(values: Mapping[str, Any], key: str) -> str | None:
+    value = values.get(key)
+    return None if value is None else str(value)

@@ -1,0 +1,68 @@
+"""What follows from one attempt at a file. Pure: outcome and history in, the next step out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from daemon.runner import OutcomeKind
+
+CHILD_DEATHS_ALLOWED = 3
+ONCE_IO_WAIT_SECONDS = 10.0
+ONCE_IO_TRIES = 3
+
+
+class Step(StrEnum):
+    """What the ledger does with the file."""
+
+    COMMIT = "commit"
+    REFUSE = "refuse"
+    RETRY = "retry"
+    QUARANTINE = "quarantine"
+    AGAIN = "again"
+    RESETTLE = "resettle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """A step, and for a retry how long to wait first, in seconds."""
+
+    step: Step
+    wait_seconds: float = 0.0
+
+
+def decide(
+    kind: OutcomeKind,
+    *,
+    failed_attempts: int,
+    child_deaths: int,
+    once: bool,
+    retry_seconds: Sequence[float],
+) -> Decision:
+    """The next step for a file after one attempt.
+
+    Args:
+        kind: how the attempt ended.
+        failed_attempts: failed readings before this one, since the file last changed.
+        child_deaths: processes that have died with this file, this one included.
+        once: `--once`: an unreadable file is quarantined at once, and a file that cannot be
+            opened is tried three times within 30 s.
+        retry_seconds: the rungs of the retry ladder.
+    """
+    simple = {
+        OutcomeKind.DONE: Step.COMMIT,
+        OutcomeKind.REFUSED: Step.REFUSE,
+        OutcomeKind.CHANGED: Step.RESETTLE,
+        OutcomeKind.ABANDONED: Step.AGAIN,
+    }
+    if kind in simple:
+        return Decision(step=simple[kind])
+    if kind is OutcomeKind.CHILD_DIED:
+        poison = child_deaths >= CHILD_DEATHS_ALLOWED
+        return Decision(step=Step.QUARANTINE if poison else Step.AGAIN)
+    if once:
+        if kind is OutcomeKind.IO_FAILED:
+            return Decision(step=Step.RETRY, wait_seconds=ONCE_IO_WAIT_SECONDS)
+        return Decision(step=Step.QUARANTINE)
+    if failed_attempts >= len(retry_seconds):
+        return Decision(step=Step.QUARANTINE)
+    return Decision(step=Step.RETRY, wait_seconds=retry_seconds[failed_attempts])

@@ -1,0 +1,227 @@
+"""Whoever looks on: reads the database, never writes, and never holds up the daemon.
+
+The same eyes serve the live view of the daemon and `fringewatch live` on another terminal.
+"""
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from daemon.clock import Clock
+from daemon.errors import StateFolderError
+from daemon.live import LiveView
+from daemon.names import printable
+from daemon.snapshot import BundleLine, CurrentFile, MicrographLine, SessionLine, Snapshot
+from daemon.supervisor import Moment
+from schema import engine as database
+from schema import ledger, migrate, queries, sessions
+from schema.errors import SchemaError
+from schema.population import Population
+from schema.queries import RestingFile, Scope
+from schema.records import BundleRecord, SessionRecord
+from schema.state import StateFolder, existing
+
+log = logging.getLogger(__name__)
+
+RECENT = 10
+RATE_WINDOW = timedelta(minutes=10)
+POPULATION_SECONDS = 2.0
+LOOK_SECONDS = 0.5
+BOOTSTRAP_SEED = 20210225
+
+
+class Eyes:
+    """Makes snapshots of a state folder.
+
+    The population is reckoned anew only when files were finished since, and at most every two
+    seconds.
+
+    Args:
+        engine: read-only.
+        state_folder: shown.
+        clock: wall clock and monotonic clock.
+        bundle: the model at work; None takes the one of the newest result.
+    """
+
+    def __init__(
+        self, engine: Engine, state_folder: Path, clock: Clock, bundle: BundleRecord | None = None
+    ) -> None:
+        self._engine = engine
+        self._state_folder = state_folder
+        self._clock = clock
+        self._bundle = bundle
+        self._started_at = clock.utc()
+        self._population: Population | None = None
+        self._reckoned: tuple[object, float] = (None, 0.0)
+
+    def look(self, moment: Moment | None) -> Snapshot:
+        """The state of things; `moment` is None where no daemon runs in this process."""
+        now = self._clock.utc()
+        with self._engine.begin() as connection:
+            opened = sessions.open_session(connection)
+            counts = ledger.counts(connection)
+            last = queries.last_done_at(connection)
+            bundle = self._bundle or queries.newest_bundle(connection)
+            return Snapshot(
+                now=now,
+                started_at=self._started_at,
+                software_version=version("fringewatch"),
+                state_folder=self._state_folder,
+                folders=moment.folders if moment else (),
+                session=_session_line(opened[1]) if opened else None,
+                bundle=bundle_line(bundle) if bundle else None,
+                device=(moment.device or None) if moment else None,
+                ledger=counts,
+                current=_current(moment),
+                queue_length=counts.pending,
+                rate_per_minute=self._rate(connection, now),
+                seconds_since_last=(now - last).total_seconds() if last else None,
+                recent=tuple(map(_line, queries.resting_files(connection, RECENT))),
+                population=self._reckon(connection, opened[1] if opened else None, counts.done),
+                warnings=moment.warnings if moment else (),
+                finished=moment.finished if moment else False,
+            )
+
+    def _rate(self, connection: Connection, now: datetime) -> float | None:
+        window = min(RATE_WINDOW, now - self._started_at)
+        finished = queries.finished_since(connection, now - window)
+        minutes = window.total_seconds() / 60
+        return finished / minutes if finished and minutes > 0 else None
+
+    def _reckon(
+        self, connection: Connection, session: SessionRecord | None, done: int
+    ) -> Population | None:
+        """The population of the open session, or of everything where none is open."""
+        key = (session.uuid if session else None, done)
+        known, reckoned_at = self._reckoned
+        seconds = self._clock.monotonic()
+        if key == known or (known and seconds - reckoned_at < POPULATION_SECONDS):
+            return self._population
+        if done:
+            scope = Scope(session_uuid=session.uuid) if session else Scope()
+            rng = np.random.default_rng(BOOTSTRAP_SEED)
+            self._population = queries.population(connection, scope, rng=rng)
+        self._reckoned = (key, seconds)
+        return self._population
+
+
+class Onlooker:
+    """Keeps a live view up to date from a thread of its own."""
+
+    def __init__(self, eyes: Eyes, view: LiveView) -> None:
+        self._eyes = eyes
+        self._view = view
+        self._moment: Moment | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="onlooker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def show(self, moment: Moment) -> None:
+        """What the daemon knows now; taken up at the next look."""
+        self._moment = moment
+
+    def stop(self) -> None:
+        """Look a last time and end."""
+        self._stop.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            self._look()
+        self._look()
+
+    def _look(self) -> None:
+        try:
+            self._view.update(self._eyes.look(self._moment))
+        except (SQLAlchemyError, SchemaError) as error:
+            log.warning("the live view cannot read the database: %s", error)
+
+
+def open_for_reading(path: Path) -> tuple[StateFolder, Engine]:
+    """A state folder that exists, and a read-only engine of its database.
+
+    Raises:
+        StateFolderError: nothing was watched with it, or another release wrote it.
+    """
+    try:
+        state = existing(path)
+        engine = database.reader(state.database)
+        with engine.begin() as connection:
+            migrate.check(connection)
+    except (SchemaError, SQLAlchemyError) as error:
+        raise StateFolderError(str(error)) from error
+    return state, engine
+
+
+def follow(
+    path: Path, console: Console, clock: Clock, keep_on: Callable[[], bool] = lambda: True
+) -> None:
+    """Show a state folder until interrupted."""
+    state, engine = open_for_reading(path)
+    eyes = Eyes(engine, state.path, clock)
+    with LiveView(console) as view:
+        onlooker = Onlooker(eyes, view)
+        onlooker.start()
+        try:
+            while keep_on():
+                time.sleep(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            onlooker.stop()
+
+
+def bundle_line(bundle: BundleRecord) -> BundleLine:
+    """Name, version and known quality of a model, from its own manifest."""
+    metrics = json.loads(bundle.manifest_json).get("metrics", {})
+    accuracy = metrics.get("forest", {}).get("balanced_accuracy")
+    return BundleLine(
+        name=bundle.name,
+        version=bundle.version,
+        balanced_accuracy=accuracy,
+        classifier_note=None
+        if accuracy is None
+        else f"forest: balanced accuracy {accuracy:.2f} on simulated particles",
+    )
+
+
+def _session_line(session: SessionRecord) -> SessionLine:
+    return SessionLine(
+        name=session.name,
+        sample=session.sample,
+        run=session.run,
+        operator=session.operator,
+        instrument=session.instrument,
+    )
+
+
+def _current(moment: Moment | None) -> CurrentFile | None:
+    if moment is None or moment.current is None:
+        return None
+    name = printable(os.path.basename(moment.current.arrival.path))
+    return CurrentFile(name=name, stage=moment.stage or "waiting")
+
+
+def _line(file: RestingFile) -> MicrographLine:
+    return MicrographLine(
+        name=os.fsdecode(os.path.basename(file.path)),
+        state=file.state,
+        particles=file.particle_count,
+        median_nm=file.median_nm,
+        note=file.reason,
+        seconds=file.seconds,
+    )

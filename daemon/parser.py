@@ -1,0 +1,122 @@
+"""The parser child: opens files from outside, with limits, and hands arrays through the spool.
+
+File parsers are where hostile or broken bytes do harm; here they can at worst cost one attempt.
+Frames of a series come one at a time, so a long series never fills the spool.
+"""
+
+import resource
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from analysis.errors import NotAMicrograph, UnreadableYet
+from analysis.micrograph import Acquisition, Calibration, Micrograph, Source
+from analysis.readers import ReadLimits, read_micrographs
+
+MAX_OPEN_FILES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParseRequest:
+    """Read this spooled file; `folder` takes the arrays."""
+
+    primary: Path
+    folder: Path
+    pixel_size_nm: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParsedFrame:
+    """One frame: what the file states about it, and where its pixels lie (an .npy file)."""
+
+    source: Source
+    calibration: Calibration
+    acquisition: Acquisition
+    pixel_sha256: str
+    suspect: str | None
+    pixels: Path
+
+    def micrograph(self) -> Micrograph:
+        """The frame with its pixels, mapped from the spool."""
+        return Micrograph(
+            image=np.load(self.pixels, mmap_mode="r", allow_pickle=False),
+            source=self.source,
+            calibration=self.calibration,
+            acquisition=self.acquisition,
+            pixel_sha256=self.pixel_sha256,
+            suspect=self.suspect,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParseEnd:
+    """Every frame was handed over."""
+
+    frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParseFailure:
+    """The file cannot be read; `kind` is `refused`, `unreadable`, `io` or `bug`."""
+
+    kind: str
+    code: str
+    message: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextFrame:
+    """The daemon has taken the last frame; its array may go."""
+
+
+def parser_main(connection: Connection, limits: ReadLimits, memory_bytes: int) -> None:
+    """Serve requests until the pipe closes."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    while True:
+        request = connection.recv()
+        try:
+            frames = _hand_over(connection, request, limits)
+            connection.send(ParseEnd(frames=frames))
+        except NotAMicrograph as error:
+            connection.send(ParseFailure(kind="refused", code=error.code, message=str(error)))
+        except UnreadableYet as error:
+            connection.send(ParseFailure(kind="unreadable", code=error.code, message=str(error)))
+        except OSError as error:
+            connection.send(ParseFailure(kind="io", code="io_error", message=str(error)))
+        except MemoryError:
+            message = "Reading this file needs more memory than the parser may use."
+            connection.send(ParseFailure(kind="unreadable", code="too_large", message=message))
+        except Exception as error:  # noqa: BLE001 - a bug must not end the service
+            detail = traceback.format_exc()
+            message = f"{type(error).__name__}: {error}"
+            connection.send(
+                ParseFailure(kind="bug", code="internal_error", message=message, detail=detail)
+            )
+
+
+def _hand_over(connection: Connection, request: ParseRequest, limits: ReadLimits) -> int:
+    frames = 0
+    for micrograph in read_micrographs(request.primary, limits, request.pixel_size_nm):
+        pixels = request.folder / f".frame-{frames:06d}.npy"
+        np.save(pixels, micrograph.image, allow_pickle=False)
+        connection.send(
+            ParsedFrame(
+                source=micrograph.source,
+                calibration=micrograph.calibration,
+                acquisition=micrograph.acquisition,
+                pixel_sha256=micrograph.pixel_sha256,
+                suspect=micrograph.suspect,
+                pixels=pixels,
+            )
+        )
+        del micrograph
+        connection.recv()
+        pixels.unlink()
+        frames += 1
+    return frames

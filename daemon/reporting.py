@@ -1,0 +1,265 @@
+"""What the reporting commands print: tables for people, JSON for programs, the same numbers."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from daemon import config as configuration
+from daemon.config import Config
+from daemon.errors import DaemonError, Misused
+from daemon.lock import is_owned
+from daemon.names import printable
+from daemon.onlooker import BOOTSTRAP_SEED, bundle_line, open_for_reading
+from schema import ledger, queries, sessions
+from schema.population import Population, to_json_values
+from schema.queries import MicrographRow, Scope
+from schema.records import SessionRecord
+
+PROBLEMS = 20
+
+
+def status(config: Config, as_json: bool) -> None:
+    """Print where the files stand."""
+    state, engine = open_for_reading(config.state.folder)
+    with engine.begin() as connection:
+        counts = ledger.counts(connection)
+        troubled = queries.problems(connection, PROBLEMS)
+        opened = sessions.open_session(connection)
+    running = is_owned(state.path)
+    if as_json:
+        _print_json(
+            {
+                "state_folder": str(state.path),
+                "running": running,
+                "session": opened[1].name if opened else None,
+                "ledger": asdict(counts),
+                "problems": [_problem(file) for file in troubled],
+            }
+        )
+        return
+    out = _console()
+    out.print(f"state folder  {printable(state.path)}", soft_wrap=True)
+    out.print(f"daemon        {'running' if running else 'not running'}")
+    out.print(f"session       {printable(opened[1].name) if opened else '—'}")
+    parts = " + ".join(
+        f"{value} {name}" for name, value in asdict(counts).items() if name != "seen"
+    )
+    out.print(f"files         {counts.seen} seen = {parts}")
+    if troubled:
+        table = Table("file", "state", "code", "reason", box=None, pad_edge=False)
+        for file in troubled:
+            name = printable(os.path.basename(file.path))
+            table.add_row(name, file.state, file.error_code or "", printable(file.reason or ""))
+        out.print(table)
+
+
+def summary(config: Config, chosen: Mapping[str, str | None], as_json: bool) -> None:
+    """Print the population of a selection."""
+    _, engine = open_for_reading(config.state.folder)
+    with engine.begin() as connection:
+        scope = _scope(sessions.all_sessions(connection), chosen)
+        rng = np.random.default_rng(BOOTSTRAP_SEED)
+        population = queries.population(connection, scope, rng=rng)
+        bundle = queries.newest_bundle(connection)
+    line = bundle_line(bundle) if bundle else None
+    if as_json:
+        _print_json(
+            to_json_values(population)
+            | {
+                "selection": dict(chosen),
+                "bundle": line.name if line else None,
+                "classifier_balanced_accuracy": line.balanced_accuracy if line else None,
+            }
+        )
+        return
+    print_population(population, line.classifier_note if line else None)
+
+
+def print_population(population: Population, classifier_note: str | None) -> None:
+    """Print the figures of a population as a table, each with the count it rests on."""
+    out = _console()
+    out.print(
+        f"{population.particles} particles in size statistics, of {population.found} regions in "
+        f"{population.micrographs} micrographs ({population.fields_of_view} fields of view)"
+    )
+    table = Table("quantity", "value", "95 % interval", "from", box=None, pad_edge=False)
+    for row in _rows(population):
+        table.add_row(*row)
+    out.print(table)
+    for name, count in population.class_counts.items():
+        out.print(f"  {count:6d}  {name}")
+    if population.unclassified:
+        out.print(f"  {population.unclassified:6d}  without a class")
+    for reason, count in population.excluded.items():
+        out.print(f"  {count:6d}  left out: {reason}")
+    out.print(f"counting rule: {population.counting_rule}", style="dim", soft_wrap=True)
+    if classifier_note:
+        out.print(f"classes are uncorrected; {classifier_note}", style="dim", soft_wrap=True)
+
+
+def export(config: Config, chosen: Mapping[str, str | None], target: Path) -> None:
+    """Write the particles of a selection as CSV; the columns are those of `current_particle`.
+
+    Raises:
+        DaemonError: the file cannot be written.
+    """
+    _, engine = open_for_reading(config.state.folder)
+    with engine.begin() as connection:
+        scope = _scope(sessions.all_sessions(connection), chosen)
+        columns = queries.view_columns(connection, "current_particle")
+        path_column = columns.index("path")
+        try:
+            with _opened(target) as stream:
+                writer = csv.writer(stream)
+                writer.writerow(columns)
+                for row in queries.export_rows(connection, scope):
+                    writer.writerow(_readable(row, path_column))
+        except OSError as error:
+            raise DaemonError(f"cannot write {target}: {error.strerror}") from error
+
+
+def list_sessions(config: Config, as_json: bool) -> None:
+    """Print every session."""
+    _, engine = open_for_reading(config.state.folder)
+    with engine.begin() as connection:
+        found = sessions.all_sessions(connection)
+    if as_json:
+        _print_json([_plain_session(session) for session in found])
+        return
+    table = Table("session", "sample", "run", "operator", "started", "ended", box=None)
+    for session in found:
+        texts = (session.name, session.sample, session.run, session.operator)
+        moments = (session.started_at_utc, session.ended_at_utc)
+        table.add_row(
+            *(printable(text or "—") for text in texts),
+            *(f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "open" for moment in moments),
+        )
+    _console().print(table)
+
+
+def check_config(file: Path, as_json: bool) -> None:
+    """Print what a configuration means, defaults included.
+
+    Raises:
+        ConfigError: it is wrong.
+    """
+    config = configuration.load(file)
+    if as_json:
+        _print_json(config.model_dump(mode="json"))
+        return
+    out = _console()
+    out.print(f"{printable(file)} is right")
+    out.print(f"  results go to {printable(config.state.folder)}", soft_wrap=True)
+    for watch in config.watch:
+        note = "" if watch.folder.is_dir() else " (not there now)"
+        out.print(f"  watches {printable(watch.folder)}{note}", soft_wrap=True)
+    out.print(f"  analyses with the bundle {printable(config.analysis.bundle)}")
+
+
+def print_micrographs(found: Sequence[MicrographRow]) -> None:
+    """Print one line per micrograph."""
+    table = Table("micrograph", "state", "regions", "nm/px", "note", box=None, pad_edge=False)
+    for row in found:
+        name = printable(os.path.basename(row.path))
+        frame = "" if row.frame_index is None else f" [{row.frame_index}]"
+        regions = "—" if not row.segmented else str(row.particle_count)
+        size = "—" if row.pixel_size_nm is None else f"{row.pixel_size_nm:.5g}"
+        note = row.error_message or row.domain_reason or row.suspect or ""
+        table.add_row(name + frame, row.state, regions, size, printable(note))
+    _console().print(table)
+
+
+def _rows(population: Population) -> Iterator[tuple[str, str, str, str]]:
+    median = population.d50_nm
+    sized = f"{population.particles} particles"
+    interval = f"{median.low:.2f} to {median.high:.2f}" if median.low and median.high else "—"
+    yield "median diameter", _nm(median.value), interval, median.method
+    yield "D10, D90", f"{_nm(population.d10_nm)}, {_nm(population.d90_nm)}", "", sized
+    mean, deviation = _nm(population.mean_nm), _nm(population.standard_deviation_nm)
+    yield "mean, standard deviation", f"{mean}, {deviation}", "", sized
+    gsd = population.geometric_standard_deviation
+    geometric = f"{_nm(population.geometric_mean_nm)}, {'—' if gsd is None else f'{gsd:.3f}'}"
+    yield "geometric mean, GSD", geometric, "", sized
+    if population.size_limit_nm is not None:
+        yield "lower size limit", _nm(population.size_limit_nm), "", "smaller ones are left out"
+    fractions = (
+        ("observable particles", population.observable_fraction, "of crystalline single particles"),
+        ("visible stacking faults", population.stacking_fault_fraction, "of observable particles"),
+    )
+    for name, share, of_what in fractions:
+        value = "—" if share.value is None else f"{100 * share.value:.1f} %"
+        bounds = "—"
+        if share.low is not None and share.high is not None:
+            bounds = f"{100 * share.low:.1f} to {100 * share.high:.1f} % (Wilson)"
+        yield name, value, bounds, f"{share.count} of {share.total} {of_what}"
+
+
+def _nm(value: float | None) -> str:
+    return "—" if value is None else f"{value:.2f} nm"
+
+
+def _scope(known: Sequence[SessionRecord], chosen: Mapping[str, str | None]) -> Scope:
+    """The selection; a session may be named by name, where that is unique, or by uuid."""
+    name = chosen.get("session")
+    uuid = None
+    if name is not None:
+        matching = [session for session in known if name in (session.uuid, session.name)]
+        if not matching:
+            raise Misused(f"there is no session {name!r}")
+        if len(matching) > 1:
+            uuids = ", ".join(session.uuid for session in matching)
+            raise Misused(f"several sessions are called {name!r}; name one by its uuid: {uuids}")
+        uuid = matching[0].uuid
+    return Scope(session_uuid=uuid, sample=chosen.get("sample"), run=chosen.get("run"))
+
+
+def _readable(row: Sequence[Any], path_column: int) -> list[Any]:
+    values = list(row)
+    values[path_column] = printable(values[path_column])
+    return values
+
+
+def _problem(file: queries.RestingFile) -> dict[str, Any]:
+    return {
+        "path": printable(file.path),
+        "state": file.state,
+        "code": file.error_code,
+        "reason": file.reason,
+    }
+
+
+def _plain_session(session: SessionRecord) -> dict[str, Any]:
+    ended = session.ended_at_utc
+    return asdict(session) | {
+        "started_at_utc": session.started_at_utc.isoformat(),
+        "ended_at_utc": ended.isoformat() if ended else None,
+        "folder": None if session.folder is None else printable(session.folder),
+    }
+
+
+@contextmanager
+def _opened(target: Path) -> Iterator[TextIO]:
+    if str(target) == "-":
+        yield sys.stdout
+        return
+    with target.open("w", encoding="utf-8", newline="") as stream:
+        yield stream
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False)
+
+
+def _print_json(values: object) -> None:
+    json.dump(values, sys.stdout, indent=2, ensure_ascii=True)
+    sys.stdout.write("\n")

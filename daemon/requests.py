@@ -1,0 +1,102 @@
+"""How other commands reach a running daemon: small files in a folder, and an answer beside each.
+
+A request is written under a temporary name and renamed, so the daemon never reads half of one. It
+needs no socket, works for every user who may write to the folder, and survives a restart.
+"""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.errors import DaemonError
+
+MAX_REQUEST_BYTES = 2**20
+STALE_ANSWER_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One wish: `kind` names the verb, `values` its arguments."""
+
+    path: Path
+    kind: str
+    values: Mapping[str, Any]
+
+
+def folder_of(state_folder: Path) -> Path:
+    """Where requests lie."""
+    return state_folder / "requests"
+
+
+def ask(
+    state_folder: Path, kind: str, values: Mapping[str, Any], wait_seconds: float = 15.0
+) -> Mapping[str, Any]:
+    """Leave a request and wait for the daemon's answer.
+
+    Raises:
+        DaemonError: no answer came in time, or the daemon declined.
+    """
+    folder = folder_of(state_folder)
+    name = uuid.uuid4().hex
+    target = folder / f"{name}.json"
+    _write(target, {"kind": kind, "values": dict(values)})
+    answer_path = folder / f"{name}.answer"
+    deadline = time.monotonic() + wait_seconds
+    while time.monotonic() < deadline:
+        if answer_path.exists():
+            answer: dict[str, Any] = json.loads(answer_path.read_text(encoding="utf-8"))
+            answer_path.unlink(missing_ok=True)
+            if "error" in answer:
+                raise DaemonError(str(answer["error"]))
+            return answer
+        time.sleep(0.05)
+    target.unlink(missing_ok=True)
+    raise DaemonError(f"the running daemon did not answer within {wait_seconds:.0f} s")
+
+
+def pending(state_folder: Path) -> Iterator[Request]:
+    """Requests that wait, oldest first; an unreadable one is answered with why."""
+    paths = sorted(folder_of(state_folder).glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    for path in paths:
+        try:
+            if path.stat().st_size > MAX_REQUEST_BYTES:
+                raise ValueError("it is too long")
+            document = json.loads(path.read_text(encoding="utf-8"))
+            yield Request(path=path, kind=str(document["kind"]), values=dict(document["values"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _answer(path, {"error": f"the request cannot be read: {error}"})
+
+
+def serve(request: Request, verb: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    """Do what is asked and leave the answer; a plain refusal is an answer too."""
+    try:
+        answer = verb(request.values)
+    except (DaemonError, KeyError, ValueError, TypeError) as error:
+        answer = {"error": str(error)}
+    _answer(request.path, answer)
+
+
+def sweep(state_folder: Path, now: float) -> None:
+    """Remove answers nobody fetched. `now` is wall-clock seconds since the epoch."""
+    for path in folder_of(state_folder).glob("*.answer"):
+        if now - path.stat().st_mtime > STALE_ANSWER_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def _answer(path: Path, answer: Mapping[str, Any]) -> None:
+    _write(path.with_suffix(".answer"), answer)
+    path.unlink(missing_ok=True)
+
+
+def _write(target: Path, document: Mapping[str, Any]) -> None:
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        temporary.write_text(json.dumps(document), encoding="utf-8")
+        os.replace(temporary, target)
+    except OSError as error:
+        raise DaemonError(f"cannot write to {target.parent}: {error.strerror}") from error

@@ -1,0 +1,337 @@
+"""One file through spool, parser and worker; reads as a table of contents.
+
+Runs in a thread of its own beside the owner of the database, and never writes to it: what comes
+out is an `Outcome`.
+"""
+
+import logging
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from daemon.children import Child, ChildDied, DeadlineMissed
+from daemon.errors import ConfigError, DaemonCode
+from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, ParseRequest
+from daemon.record import KnownResults
+from daemon.spool import CannotSpool, ChangedWhileCopied, Spooled, spool_arrival
+from daemon.worker import (
+    AnalysedFrame,
+    AnalyseRequest,
+    AnalysisFailure,
+    WorkerFailed,
+    WorkerReady,
+)
+from schema.records import ArrivalRecord, OriginRecord, ResultRecord
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+BUNDLE_LOAD_SECONDS = 180.0
+
+
+class OutcomeKind(StrEnum):
+    """What became of one attempt; the supervisor turns it into a ledger state."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNREADABLE = "unreadable"
+    CHANGED = "changed"
+    IO_FAILED = "io_failed"
+    CHILD_DIED = "child_died"
+    BUG = "bug"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileJob:
+    """One file whose turn it is."""
+
+    source_file_id: int
+    arrival: ArrivalRecord
+    pixel_size_nm: float | None
+    force: bool
+    session_uuid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The end of one attempt at one file."""
+
+    job: FileJob
+    kind: OutcomeKind
+    code: str = ""
+    message: str = ""
+    file_sha256: str = ""
+    content_sha256: str = ""
+    results: tuple[ResultRecord, ...] = ()
+    seconds: float = 0.0
+
+
+class _AttemptFailed(Exception):
+    def __init__(self, kind: OutcomeKind, code: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerLimits:
+    """What one file may cost."""
+
+    file_bytes: int
+    parser_seconds: float
+    worker_seconds: float
+
+
+class Runner:
+    """Works files off one at a time, in a thread.
+
+    Args:
+        parser: child that runs `parser_main`.
+        worker: child that runs `worker_main`.
+        known: results that are already there and need no second inference.
+        state_folder: where spool and masks lie.
+        limits: see `RunnerLimits`.
+    """
+
+    def __init__(
+        self,
+        parser: Child,
+        worker: Child,
+        known: KnownResults,
+        state_folder: Path,
+        limits: RunnerLimits,
+    ) -> None:
+        self._parser = parser
+        self._worker = worker
+        self._known = known
+        self._state_folder = state_folder
+        self._limits = limits
+        self._jobs: queue.Queue[FileJob | None] = queue.Queue(maxsize=1)
+        self._outcomes: queue.Queue[Outcome] = queue.Queue()
+        self._abandon = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
+        self._worker_ready = False
+        self._in_hand: FileJob | None = None
+        self.device = ""
+        self.stage = ""
+
+    def start(self) -> None:
+        """Load the model, then begin to take jobs.
+
+        Raises:
+            ConfigError: the bundle cannot be loaded.
+            ChildDied, DeadlineMissed: the worker did not come up.
+        """
+        self._ensure_worker()
+        self._parser.start()
+        self._thread.start()
+
+    @property
+    def current(self) -> FileJob | None:
+        """The job handed over whose outcome has not been collected."""
+        return self._in_hand
+
+    def submit(self, job: FileJob) -> None:
+        """Hand the next file over; only when there is no `current` one."""
+        self._in_hand = job
+        self._jobs.put_nowait(job)
+
+    def outcomes(self, wait_seconds: float) -> list[Outcome]:
+        """Attempts that have ended; waits a little for the first."""
+        found: list[Outcome] = []
+        try:
+            found.append(self._outcomes.get(timeout=wait_seconds))
+            while True:
+                found.append(self._outcomes.get_nowait())
+        except queue.Empty:
+            if found:
+                self._in_hand = None
+            return found
+
+    def stop(self, grace_seconds: float) -> None:
+        """Let the file in hand finish within the grace, else abandon it; end the children."""
+        if self._thread.is_alive():
+            deadline = time.monotonic() + grace_seconds
+            while self._in_hand and self._outcomes.empty() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            self._abandon.set()
+            self._jobs.put(None)
+            self._thread.join(10)
+        self._parser.stop(grace_seconds=0)
+        self._worker.stop(grace_seconds=0)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            outcome = self._attempt(job)
+            self.stage = ""
+            self._outcomes.put(outcome)
+
+    def _attempt(self, job: FileJob) -> Outcome:
+        started = time.monotonic()
+        folder = self._state_folder / "spool" / str(job.source_file_id)
+        try:
+            self.stage = "copying"
+            spooled = spool_arrival(job.arrival, folder, self._limits.file_bytes)
+            results = self._analyse(job, spooled)
+        except _AttemptFailed as failure:
+            kind = OutcomeKind.ABANDONED if self._abandon.is_set() else failure.kind
+            return Outcome(job=job, kind=kind, code=failure.code, message=str(failure))
+        except ChangedWhileCopied:
+            return Outcome(job=job, kind=OutcomeKind.CHANGED)
+        except CannotSpool as error:
+            return Outcome(job=job, kind=OutcomeKind.REFUSED, code=error.code, message=str(error))
+        except OSError as error:
+            return _io_failed(job, error)
+        except Exception as error:
+            log.exception("an attempt at file %d failed inside fringewatch", job.source_file_id)
+            return Outcome(
+                job=job,
+                kind=OutcomeKind.BUG,
+                code=DaemonCode.INTERNAL_ERROR,
+                message=f"{type(error).__name__}: {error}",
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return Outcome(
+            job=job,
+            kind=OutcomeKind.DONE,
+            file_sha256=spooled.file_sha256,
+            content_sha256=spooled.content_sha256,
+            results=results,
+            seconds=time.monotonic() - started,
+        )
+
+    def _analyse(self, job: FileJob, spooled: Spooled) -> tuple[ResultRecord, ...]:
+        """The records of every frame, in order."""
+        request = ParseRequest(
+            primary=spooled.primary, folder=spooled.folder, pixel_size_nm=job.pixel_size_nm
+        )
+        origin = _origin(job, spooled)
+        self.stage = "reading"
+        _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(request))
+        results: list[ResultRecord] = []
+        while isinstance(message := self._from_parser(), ParsedFrame):
+            try:
+                results.append(self._analyse_frame(job, message, origin))
+            except BaseException:
+                self._parser.stop(grace_seconds=0)  # it waits in mid-series for the next request
+                raise
+            _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(NextFrame()))
+            self.stage = "reading"
+        if isinstance(message, ParseFailure):
+            raise _parse_failed(message)
+        if not isinstance(message, ParseEnd) or message.frames != len(results):
+            raise RuntimeError(f"the parser answered {message!r} after {len(results)} frames")
+        return tuple(results)
+
+    def _analyse_frame(
+        self, job: FileJob, frame: ParsedFrame, origin: OriginRecord
+    ) -> ResultRecord:
+        if known := self._known.find(frame, origin, job.force):
+            return known
+        self.stage = "analysing"
+        self._ensure_worker()
+        request = AnalyseRequest(
+            frame=frame,
+            state_folder=self._state_folder,
+            origin=origin,
+            force=job.force,
+        )
+        _guarded(DaemonCode.WORKER_DIED, lambda: self._worker.send(request))
+        answer = self._from_worker(self._limits.worker_seconds)
+        if isinstance(answer, AnalysedFrame):
+            return answer.result
+        if isinstance(answer, AnalysisFailure):
+            raise _analysis_failed(answer)
+        raise RuntimeError(f"the worker answered {answer!r}")
+
+    def _from_parser(self) -> object:
+        return _guarded(
+            DaemonCode.PARSER_DIED,
+            lambda: self._parser.receive(self._limits.parser_seconds, self._abandon.is_set),
+        )
+
+    def _from_worker(self, seconds: float) -> object:
+        try:
+            return _guarded(
+                DaemonCode.WORKER_DIED,
+                lambda: self._worker.receive(seconds, self._abandon.is_set),
+            )
+        except _AttemptFailed:
+            self._worker_ready = False
+            raise
+
+    def _ensure_worker(self) -> None:
+        if self._worker_ready:
+            return
+        self._worker.stop(grace_seconds=0)
+        self._worker.start()
+        answer = self._from_worker(BUNDLE_LOAD_SECONDS)
+        if isinstance(answer, WorkerFailed):
+            raise ConfigError(answer.message)
+        if not isinstance(answer, WorkerReady):
+            raise RuntimeError(f"the worker answered {answer!r}")
+        self.device = answer.device
+        self._worker_ready = True
+
+
+def _guarded(code: DaemonCode, step: Callable[[], Answer]) -> Answer:
+    """Run one exchange with a child; its death becomes a failed attempt."""
+    try:
+        return step()
+    except ChildDied as error:
+        raise _AttemptFailed(OutcomeKind.CHILD_DIED, code, f"Analysis stopped: {error}.") from error
+    except DeadlineMissed as error:
+        raise _AttemptFailed(
+            OutcomeKind.CHILD_DIED, DaemonCode.DEADLINE, f"Analysis stopped: {error}."
+        ) from error
+
+
+def _parse_failed(failure: ParseFailure) -> _AttemptFailed:
+    kinds = {
+        "refused": OutcomeKind.REFUSED,
+        "unreadable": OutcomeKind.UNREADABLE,
+        "io": OutcomeKind.IO_FAILED,
+        "bug": OutcomeKind.BUG,
+    }
+    if failure.detail:
+        log.error("the parser failed inside fringewatch:\n%s", failure.detail)
+    return _AttemptFailed(kinds[failure.kind], failure.code, failure.message)
+
+
+def _analysis_failed(failure: AnalysisFailure) -> _AttemptFailed:
+    log.error("the analysis failed:\n%s", failure.detail)
+    if failure.kind == "io":
+        return _AttemptFailed(OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR, failure.message)
+    return _AttemptFailed(OutcomeKind.BUG, DaemonCode.INTERNAL_ERROR, failure.message)
+
+
+def _origin(job: FileJob, spooled: Spooled) -> OriginRecord:
+    return OriginRecord(
+        path=job.arrival.path,
+        root=job.arrival.root,
+        size_bytes=job.arrival.size_bytes,
+        mtime_ns=job.arrival.mtime_ns,
+        file_sha256=spooled.file_sha256,
+        content_sha256=spooled.content_sha256,
+        session_uuid=job.session_uuid,
+        companions=job.arrival.companions,
+    )
+
+
+def _io_failed(job: FileJob, error: OSError) -> Outcome:
+    reason = error.strerror or str(error)
+    return Outcome(
+        job=job,
+        kind=OutcomeKind.IO_FAILED,
+        code=DaemonCode.IO_ERROR,
+        message=f"The file cannot be read or its results cannot be written now: {reason}.",
+    )

@@ -1,0 +1,83 @@
+"""When a file being written counts as finished. Pure: observations and now in, paths out.
+
+Size that stands still is not completeness, but it is the first sign of it. `now` is monotonic
+seconds; wall clocks and modification times are never compared with it, because a microscope's
+clock may be days off.
+"""
+
+from dataclasses import dataclass, replace
+
+Stamp = tuple[int, ...]
+"""Size in bytes, modification time in ns, inode, and more: if any differs, the file changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One file that has not settled yet."""
+
+    stamp: Stamp
+    unchanged_since: float
+    last_look: float
+    closed_at: float | None = None
+
+
+class SettleTracker:
+    """Files that are still being written, and since when each stands still.
+
+    Args:
+        quiet_seconds: rest after a close or a rename was heard.
+        quiet_seconds_without_events: rest over at least two looks where none was heard.
+    """
+
+    def __init__(
+        self, quiet_seconds: float = 2.0, quiet_seconds_without_events: float = 10.0
+    ) -> None:
+        self._quiet = quiet_seconds
+        self._quiet_unheard = quiet_seconds_without_events
+        self._watched: dict[bytes, Watched] = {}
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def __contains__(self, path: bytes) -> bool:
+        return path in self._watched
+
+    def paths(self) -> list[bytes]:
+        """Every path that has not settled, oldest first."""
+        return list(self._watched)
+
+    def observe(self, path: bytes, stamp: Stamp, now: float) -> None:
+        """A look at the file found this size, modification time and inode."""
+        known = self._watched.get(path)
+        if known is None:
+            self._watched[path] = Watched(stamp=stamp, unchanged_since=now, last_look=now)
+        elif known.stamp == stamp:
+            self._watched[path] = replace(known, last_look=now)
+        else:
+            self._watched[path] = Watched(
+                stamp=stamp, unchanged_since=now, last_look=now, closed_at=known.closed_at
+            )
+
+    def closed(self, path: bytes, now: float) -> None:
+        """The writer closed the file, or renamed it into place."""
+        if known := self._watched.get(path):
+            self._watched[path] = replace(known, closed_at=now)
+
+    def modified(self, path: bytes) -> None:
+        """The file is being written again: an earlier close no longer counts."""
+        if known := self._watched.get(path):
+            self._watched[path] = replace(known, closed_at=None)
+
+    def forget(self, path: bytes) -> None:
+        """The file settled, vanished or is no longer of interest."""
+        self._watched.pop(path, None)
+
+    def settled(self, now: float) -> list[bytes]:
+        """Paths that have been quiet long enough; each stays until it is forgotten."""
+        return [path for path, file in self._watched.items() if self._is_quiet(file, now)]
+
+    def _is_quiet(self, file: Watched, now: float) -> bool:
+        if file.closed_at is not None:
+            quiet_from = max(file.closed_at, file.unchanged_since)
+            return file.last_look > file.closed_at and now - quiet_from >= self._quiet
+        return file.last_look - file.unchanged_since >= self._quiet_unheard

@@ -1,0 +1,101 @@
+"""Private copies of arrived files: only these are ever parsed.
+
+A copy cannot change under the parser's hands, and the raw file is opened once, read-only, never
+through a symbolic link.
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.errors import DaemonCode
+from schema.records import ArrivalRecord
+
+CHUNK_BYTES = 4 * 2**20
+
+
+class ChangedWhileCopied(Exception):
+    """The file was written to during the copy: it has not settled."""
+
+
+class CannotSpool(Exception):
+    """This path can never be copied: a pipe, a device, a link, a file beyond the limit."""
+
+    def __init__(self, code: DaemonCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spooled:
+    """One arrival, copied under its own names.
+
+    `content_sha256` covers the primary file and its companions, names left out.
+    """
+
+    folder: Path
+    primary: Path
+    file_sha256: str
+    content_sha256: str
+
+
+def spool_arrival(arrival: ArrivalRecord, folder: Path, limit_bytes: int) -> Spooled:
+    """Copy the primary file and its companions into an empty folder, hashing as they pass.
+
+    Raises:
+        ChangedWhileCopied: a file grew or changed meanwhile.
+        CannotSpool: not a regular file, or larger than `limit_bytes`.
+        OSError: the file cannot be read now, or the spool cannot be written.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    primary = folder / os.fsdecode(os.path.basename(arrival.path))
+    file_sha256 = _copy(arrival.path, primary, limit_bytes)
+    content = [file_sha256]
+    for companion in arrival.companions:
+        target = folder / os.fsdecode(os.path.basename(companion.path))
+        content.append(_copy(companion.path, target, limit_bytes))
+    return Spooled(
+        folder=folder,
+        primary=primary,
+        file_sha256=file_sha256,
+        content_sha256=_combined(content),
+    )
+
+
+def _combined(hashes: Sequence[str]) -> str:
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _copy(source: bytes, target: Path, limit_bytes: int) -> str:
+    """SHA-256 of the bytes copied."""
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb", buffering=0) as reader:
+        before = os.fstat(reader.fileno())
+        _check(before, limit_bytes)
+        digest = hashlib.sha256()
+        copied = 0
+        with target.open("wb", buffering=0) as writer:
+            while chunk := reader.read(CHUNK_BYTES):
+                digest.update(chunk)
+                copied += writer.write(chunk)
+        after = os.fstat(reader.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ChangedWhileCopied
+    if copied != after.st_size:
+        raise ChangedWhileCopied
+    return digest.hexdigest()
+
+
+def _check(status: os.stat_result, limit_bytes: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise CannotSpool(DaemonCode.NOT_A_REGULAR_FILE, "This is not a regular file.")
+    if status.st_size > limit_bytes:
+        raise CannotSpool(
+            DaemonCode.FILE_TOO_LARGE,
+            f"The file has {status.st_size} bytes, more than the limit of {limit_bytes}.",
+        )

@@ -1,0 +1,264 @@
+"""The daemon: owns the state folder, and brings every file from first sight to its rows.
+
+One thread owns the database; the files themselves go through `runner` beside it. Signal handlers
+only set a flag.
+"""
+
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from sqlalchemy import Engine
+
+from daemon import requests
+from daemon.clock import Clock
+from daemon.config import Config
+from daemon.desk import Desk
+from daemon.errors import Exit
+from daemon.intake import Intake
+from daemon.notify import extend_timeout, notify, status
+from daemon.runner import FileJob, Outcome, Runner
+from daemon.settle import SettleTracker
+from daemon.snapshot import WatchedFolder
+from daemon.verdicts import Verdicts
+from daemon.walk import Root
+from daemon.watcher import Watcher
+from schema import ledger, sessions
+from schema.ledger import LedgerEntry
+from schema.records import ArrivalRecord, SessionRecord
+from schema.state import StateFolder
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.1
+HEAR_SECONDS = 0.5
+WATCH_SECONDS = 1.0
+STOP_GRACE_SECONDS = 20.0
+MODEL_LOAD_SECONDS = 180.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """What only the running daemon knows; the rest of a snapshot is in the database."""
+
+    current: FileJob | None
+    stage: str
+    device: str
+    folders: tuple[WatchedFolder, ...]
+    warnings: tuple[str, ...]
+    finished: bool = False
+
+
+class Supervisor:
+    """Runs until it is told to stop, or, with `once`, until everything has been worked off.
+
+    Args:
+        config: whole configuration.
+        state: the prepared state folder, owned by this process.
+        engine: its database, migrated.
+        runner: works the files off.
+        clock: wall clock and monotonic clock.
+        once: end when every file has reached a terminal state.
+        only: work on these files alone, whatever else waits.
+        show: called about twice a second with what the daemon knows.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: StateFolder,
+        engine: Engine,
+        runner: Runner,
+        clock: Clock,
+        *,
+        once: bool = False,
+        only: frozenset[int] | None = None,
+        show: Callable[[Moment], None] = lambda _: None,
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._engine = engine
+        self._runner = runner
+        self._clock = clock
+        self._once = once
+        self._only = only
+        self._show = show
+        self._roots = [Root.of(watch) for watch in config.watch]
+        intake = config.intake
+        tracker = SettleTracker(intake.quiet_seconds, intake.quiet_seconds_without_events)
+        self._intake = Intake(self._roots, tracker)
+        self._watcher = Watcher(self._roots, intake.poll)
+        self._verdicts = Verdicts(engine, once, intake.retry_seconds)
+        self._desk = Desk(engine, state, self._session_changed)
+        self._due: dict[str, float] = {}
+        self._walk_now = True
+        self._stopping = False
+        self._given_up: set[int] = set()
+
+    def stop(self, signal_number: int = 0, frame: FrameType | None = None) -> None:
+        """Ask the daemon to end; also a signal handler, which only sets a flag."""
+        del signal_number, frame
+        self._stopping = True
+
+    def run(self) -> Exit:
+        """Work until told to stop; the exit code of the command."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        try:
+            self._start()
+            while not self._stopping and not self._worked_off():
+                self._turn()
+        finally:
+            self._end()
+        return Exit.FAILED if self._given_up else Exit.DONE
+
+    def _start(self) -> None:
+        notify(extend_timeout(MODEL_LOAD_SECONDS), status("loading the model"))
+        shutil.rmtree(self._state.spool, ignore_errors=True)
+        self._state.spool.mkdir()
+        requests.folder_of(self._state.path).mkdir(exist_ok=True)
+        now = self._clock.utc()
+        with self._engine.begin() as connection:
+            interrupted = ledger.recover(connection, now)
+            if self._once and self._only is None:
+                ledger.reopen(connection, ledger.waiting(connection), now=now)
+            self._intake.session = sessions.open_session(connection)
+        if interrupted:
+            log.info("%d files were interrupted and are taken up again", interrupted)
+        self._watcher.start()
+        self._walk()
+        self._runner.start()
+        notify("READY=1")
+        log.info("watching %d folders, analysing on %s", len(self._roots), self._runner.device)
+
+    def _turn(self) -> None:
+        """One turn of the loop: finish, begin, look, listen, show."""
+        for outcome in self._runner.outcomes(TICK_SECONDS):
+            self._finish(outcome)
+        self._begin_next()
+        if self._is_due("hear", HEAR_SECONDS):
+            self._hear()
+            self._serve_requests()
+        if self._is_due("watch", WATCH_SECONDS):
+            self._walk_now |= self._watcher.revived() or self._watcher.overflowed()
+        if self._walk_now or self._is_due("walk", self._walk_seconds()):
+            self._walk()
+        if self._is_due("show", HEAR_SECONDS):
+            self._show(self._moment())
+
+    def _end(self) -> None:
+        notify("STOPPING=1", status("stopping"))
+        self._watcher.stop()
+        self._runner.stop(STOP_GRACE_SECONDS)
+        for outcome in self._runner.outcomes(0.0):
+            self._finish(outcome)
+        self._show(replace(self._moment(), finished=True))
+        shutil.rmtree(self._state.spool, ignore_errors=True)
+
+    def _finish(self, outcome: Outcome) -> None:
+        verdict = self._verdicts.settle(outcome, self._clock.utc())
+        if verdict.given_up:
+            self._given_up.add(outcome.job.source_file_id)
+
+    def _begin_next(self) -> None:
+        if self._runner.current is not None:
+            return
+        now = self._clock.utc()
+        with self._engine.begin() as connection:
+            waiting = ledger.next_ready(connection, now, limit=1, only=self._only)
+            if not waiting:
+                return
+            entry = waiting[0]
+            ledger.begin(connection, entry.source_file_id, boot_id(), os.getpid(), now)
+        self._runner.submit(self._job(entry))
+
+    def _job(self, entry: LedgerEntry) -> FileJob:
+        watch = next((root.config for root in self._roots if root.path == entry.root), None)
+        session = self._intake.session
+        in_session = session is not None and session[0] == entry.session_id
+        return FileJob(
+            source_file_id=entry.source_file_id,
+            arrival=_arrival(entry),
+            pixel_size_nm=entry.pixel_size_nm or (watch.pixel_size_nm if watch else None),
+            force=entry.forced or self._config.analysis.force_out_of_domain,
+            session_uuid=session[1].uuid if session is not None and in_session else None,
+        )
+
+    def _hear(self) -> None:
+        hints = self._watcher.hints()
+        self._walk_now |= any(hint.kind == "walk" for hint in hints)
+        if not hints and not self._intake.unsettled:
+            return
+        with self._engine.begin() as connection:
+            self._intake.hear(connection, hints, self._clock.utc(), self._clock.monotonic())
+
+    def _walk(self) -> None:
+        self._walk_now = False
+        self._due["walk"] = self._clock.monotonic() + self._walk_seconds()
+        with self._engine.begin() as connection:
+            self._intake.walk(connection, self._clock.utc(), self._clock.monotonic())
+
+    def _walk_seconds(self) -> float:
+        intake = self._config.intake
+        return intake.poll_walk_seconds if self._watcher.polls else intake.walk_seconds
+
+    def _serve_requests(self) -> None:
+        for request in requests.pending(self._state.path):
+            requests.serve(request, partial(self._desk.serve, request.kind, self._clock.utc()))
+
+    def _session_changed(self, session: tuple[int, SessionRecord] | None) -> None:
+        self._intake.session = session
+
+    def _worked_off(self) -> bool:
+        if not self._once or self._runner.current is not None or self._intake.unsettled:
+            return False
+        with self._engine.begin() as connection:
+            if self._only is not None:
+                left = ledger.unfinished(connection, only=self._only)
+            else:
+                left = ledger.unfinished(connection, roots=[root.path for root in self._roots])
+        return left <= len(self._given_up)
+
+    def _moment(self) -> Moment:
+        return Moment(
+            current=self._runner.current,
+            stage=self._runner.stage,
+            device=self._runner.device,
+            folders=tuple(
+                WatchedFolder(path=root.config.folder, mode=self._watcher.mode(root))
+                for root in self._roots
+            ),
+            warnings=self._intake.warnings(),
+        )
+
+    def _is_due(self, name: str, period_seconds: float) -> bool:
+        now = self._clock.monotonic()
+        if now < self._due.get(name, 0.0):
+            return False
+        self._due[name] = now + period_seconds
+        return True
+
+
+def boot_id() -> str:
+    """The kernel's name for the time since it started; empty where it has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _arrival(entry: LedgerEntry) -> ArrivalRecord:
+    return ArrivalRecord(
+        path=entry.path,
+        root=entry.root,
+        size_bytes=entry.size_bytes,
+        mtime_ns=entry.mtime_ns,
+        inode=entry.inode,
+        companions=entry.companions,
+    )

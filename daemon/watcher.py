@@ -1,0 +1,163 @@
+"""Hints that something changed: operating-system events, where the file system sends them.
+
+An event never carries truth, only the wish to look. A lost event costs at most one walk period.
+"""
+
+import contextlib
+import logging
+import os
+import queue
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from daemon.mounts import file_system_type, is_network
+from daemon.snapshot import WatchMode
+from daemon.walk import Root
+
+log = logging.getLogger(__name__)
+
+HINT_QUEUE_LENGTH = 10_000
+
+
+class HintKind(StrEnum):
+    """What an event suggests."""
+
+    CLOSED = "closed"
+    CHANGED = "changed"
+    WALK = "walk"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """Something happened to this path."""
+
+    kind: HintKind
+    path: bytes
+
+
+class HintHandler(FileSystemEventHandler):
+    """Puts hints into a queue; an exception here would kill watchdog's dispatcher."""
+
+    def __init__(self, hints: "queue.Queue[Hint]") -> None:
+        self._hints = hints
+        self.overflowed = False
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Turn one event into one hint; a full queue asks for a walk instead."""
+        try:
+            for hint in _hints_of(event):
+                self._hints.put_nowait(hint)
+        except queue.Full:
+            self.overflowed = True
+        except Exception:
+            log.exception("an event could not be read; the walk will find the file")
+            self.overflowed = True
+
+
+def _hints_of(event: FileSystemEvent) -> list[Hint]:
+    source = os.fsencode(event.src_path)
+    target = os.fsencode(event.dest_path) if event.dest_path else source
+    if event.is_directory:
+        wanted = event.event_type in ("created", "moved")
+        return [Hint(kind=HintKind.WALK, path=target)] if wanted else []
+    kinds = {
+        "closed": HintKind.CLOSED,
+        "moved": HintKind.CLOSED,
+        "created": HintKind.CHANGED,
+        "modified": HintKind.CHANGED,
+    }
+    kind = kinds.get(event.event_type)
+    return [Hint(kind=kind, path=target)] if kind else []
+
+
+class Watcher:
+    """Keeps an observer alive over every root that can have one.
+
+    Args:
+        roots: the watched folders.
+        poll: `auto` decides by file system; `always` and `never` decide for it.
+    """
+
+    def __init__(self, roots: Sequence[Root], poll: Literal["auto", "always", "never"]) -> None:
+        self._roots = roots
+        self._polled = {root.path: _must_poll(root, poll) for root in roots}
+        self._hints: queue.Queue[Hint] = queue.Queue(HINT_QUEUE_LENGTH)
+        self._handler = HintHandler(self._hints)
+        self._observer: BaseObserver | None = None
+
+    @property
+    def polls(self) -> bool:
+        """Whether some root has no events and is only walked."""
+        return any(self._polled.values())
+
+    def mode(self, root: Root) -> WatchMode:
+        """How new files below a root are noticed between two walks."""
+        return "polling" if self._polled[root.path] else "events"
+
+    def start(self) -> None:
+        """Ask for events; where the system refuses, the folder is polled from now on."""
+        self._observer = Observer()
+        self._observer.start()
+        for root in self._roots:
+            if self._polled[root.path]:
+                continue
+            try:
+                self._observer.schedule(
+                    self._handler, os.fsdecode(root.path), recursive=root.config.recursive
+                )
+            except OSError as error:
+                self._polled[root.path] = True
+                log.warning(
+                    "no events from %s (%s); it is polled instead",
+                    os.fsdecode(root.path),
+                    error.strerror,
+                )
+
+    def stop(self) -> None:
+        """Ask for no more events."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join(5)
+            self._observer = None
+
+    def revived(self) -> bool:
+        """Start a dead observer again. True where that was needed: a walk is due."""
+        observer = self._observer
+        if observer is None:
+            return False
+        if observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters):
+            return False
+        log.warning("the file event observer had died and is started again")
+        with contextlib.suppress(RuntimeError):
+            self.stop()
+        self.start()
+        return True
+
+    def overflowed(self) -> bool:
+        """Whether hints were lost since the last call."""
+        lost, self._handler.overflowed = self._handler.overflowed, False
+        return lost
+
+    def hints(self) -> list[Hint]:
+        """The hints that have come in since the last call, oldest first."""
+        found: list[Hint] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._hints.get_nowait())
+        return found
+
+
+def _must_poll(root: Root, poll: Literal["auto", "always", "never"]) -> bool:
+    if poll != "auto":
+        return poll == "always"
+    kind = file_system_type(root.config.folder)
+    if is_network(kind):
+        log.warning("%s lies on %s, which sends no events: it is polled", root.config.folder, kind)
+        return True
+    return False

@@ -1,0 +1,97 @@
+"""`fringewatch watch`: the daemon in the foreground or under a service manager."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from daemon import logs
+from daemon.assembly import OwnedState, bundle_manifest, own_state, supervisor
+from daemon.clock import SYSTEM_CLOCK
+from daemon.config import Config
+from daemon.desk import Desk
+from daemon.errors import DaemonError, Misused
+from daemon.live import LiveView
+from daemon.onlooker import Eyes, Onlooker, open_for_reading
+from daemon.record import bundle_record
+from daemon.requests import sweep
+from daemon.supervisor import Moment
+
+log = logging.getLogger(__name__)
+
+
+def watch(
+    config: Config, *, once: bool, plain: bool, session: Mapping[str, Any] | None = None
+) -> int:
+    """Run the daemon until it is stopped; its exit code.
+
+    Args:
+        config: names at least one folder.
+        once: work off what is there and end.
+        plain: log lines even on a terminal.
+        session: started for the time of this run, where given.
+
+    Raises:
+        Misused: there is no folder to watch.
+        DaemonError: configuration or state need a person.
+    """
+    if not config.watch:
+        raise Misused("name a folder to watch, or a configuration that has a [[watch]] table")
+    view = LiveView(Console(stderr=True))
+    drawn = view.is_drawn and not plain
+    _set_up_logs(config, view.say if drawn else None)
+    with own_state(config.state.folder, SYSTEM_CLOCK) as owned:
+        sweep(owned.folder.path, SYSTEM_CLOCK.utc().timestamp())
+        with (
+            _session(owned, session),
+            _onlooker(config, owned, view, drawn) as show,
+            supervisor(config, owned, SYSTEM_CLOCK, once=once, show=show) as running,
+        ):
+            return int(running.run())
+
+
+@contextmanager
+def _session(owned: OwnedState, values: Mapping[str, Any] | None) -> Iterator[None]:
+    """A session as long as the daemon, where one was asked for."""
+    if values is None:
+        yield
+        return
+    desk = Desk(owned.engine, owned.folder)
+    desk.start_session(values, SYSTEM_CLOCK.utc())
+    try:
+        yield
+    finally:
+        with suppress(DaemonError):  # somebody has ended it already
+            desk.end_session({}, SYSTEM_CLOCK.utc())
+
+
+@contextmanager
+def _onlooker(
+    config: Config, owned: OwnedState, view: LiveView, drawn: bool
+) -> Iterator[Callable[[Moment], None]]:
+    """Where the daemon shows what it knows: the live view, or nowhere."""
+    if not drawn:
+        yield lambda _: None
+        return
+    bundle = bundle_record(bundle_manifest(config.analysis))
+    state, engine = open_for_reading(owned.folder.path)
+    with view:
+        onlooker = Onlooker(Eyes(engine, state.path, SYSTEM_CLOCK, bundle), view)
+        onlooker.start()
+        try:
+            yield onlooker.show
+        finally:
+            onlooker.stop()
+            engine.dispose()
+
+
+def _set_up_logs(config: Config, say: Callable[[Text], None] | None) -> None:
+    style = config.log.format
+    if style == "auto":
+        style = "text" if sys.stderr.isatty() else "json"
+    level = logging.getLevelNamesMapping()[config.log.level.upper()]
+    logs.set_up(style=style, level=level, say=say)
