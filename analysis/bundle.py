@@ -1,0 +1,231 @@
+"""One folder is one model: manifest, U-Net weights, forest, and the SHA-256 of each.
+
+A hash is checked before its file is parsed, and no file can carry code: JSON, plain arrays, and a
+forest of known types. The network itself is defined in `unet`.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.errors import BundleError
+from analysis.forest import Forest
+from analysis.segment import Segmenter
+
+MANIFEST_NAME = "manifest.json"
+UNET_NAME = "unet.npz"
+FOREST_NAME = "forest.skops"
+FOREST_CHECK_NAME = "forest_check.npz"
+FILE_NAMES = (UNET_NAME, FOREST_NAME, FOREST_CHECK_NAME)
+MANIFEST_BYTES = 2**20
+FOREST_TOLERANCE = 1e-6
+LARGEST_CHECK = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a model is, what it was made from, and where it holds.
+
+    `pixel_size_range_nm`: lowest and highest pixel side it was trained for, in nm.
+    `reliable_diameter_nm`: below this equivalent diameter its particles are not counted.
+    `features`: the feature set of the forest, its names in the forest's order.
+    `training`, `metrics`: as measured, for people; no code reads them.
+    `files`: SHA-256 of each file beside the manifest; `sha256`: of the manifest itself.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    filters: int
+    model_pixel_size_nm: float
+    pixel_size_range_nm: tuple[float, float]
+    reliable_diameter_nm: float
+    imaging_modes: tuple[str, ...]
+    preprocess_recipe: str
+    threshold: float
+    feature_set: str
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    libraries: Mapping[str, str]
+    training: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    licence: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A model ready to use; `forest` is None where the bundle only segments."""
+
+    manifest: Manifest
+    segmenter: Segmenter
+    forest: Forest | None
+
+
+def default_folder() -> Path:
+    """Where the bundle that ships with the package lies."""
+    return Path(__file__).parent / "bundles" / "default"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What the folder says its model is; loads no network.
+
+    Raises:
+        BundleError: no manifest, or one that is damaged or incomplete.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{folder} holds no model: {error.strerror}.") from error
+    if len(content) > MANIFEST_BYTES:
+        raise BundleError(f"{path} is too long for a manifest.")
+    try:
+        stated = json.loads(content)
+        return _manifest(stated, hashlib.sha256(content).hexdigest())
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BundleError(f"{path} is no complete manifest: {error}.") from error
+
+
+def load(folder: Path, device: str = "auto") -> Bundle:
+    """The model in a folder, each file checked before it is parsed.
+
+    Args:
+        folder: with a manifest and the files it names.
+        device: "auto", "cpu" or "gpu:N", as in `Segmenter`.
+
+    Raises:
+        BundleError: a file is missing, damaged, or not what the manifest describes.
+    """
+    manifest = read_manifest(folder)
+    contents = {name: _checked(folder, name, digest) for name, digest in manifest.files.items()}
+    if UNET_NAME not in contents:
+        raise BundleError(f"{folder} names no {UNET_NAME}.")
+    return Bundle(
+        manifest=manifest,
+        segmenter=_segmenter(manifest, contents[UNET_NAME], device),
+        forest=_forest(manifest, contents),
+    )
+
+
+def write(
+    folder: Path,
+    manifest: Manifest,
+    weights: Sequence[NDArray[np.float32]],
+    forest: Forest | None = None,
+    check_features: NDArray[np.float64] | None = None,
+) -> Manifest:
+    """Write a model into a folder; the manifest as written, with the hashes of its files.
+
+    Args:
+        folder: made where it does not exist; files of the same names are replaced.
+        manifest: without `files` and `sha256`, which are found here.
+        weights: of the U-Net, in its own order.
+        forest: of the classes; None where the bundle only segments.
+        check_features: (n, F), whose predictions are stored and must come back at every load.
+
+    Raises:
+        ValueError: a forest without features to check it by.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {f"weight_{index:03d}": weight for index, weight in enumerate(weights)}
+    np.savez_compressed(folder / UNET_NAME, **arrays)  # type: ignore[arg-type]
+    names = [UNET_NAME]
+    if forest is not None:
+        if check_features is None or not len(check_features):
+            raise ValueError("a forest needs features to check it by")
+        kept = np.asarray(check_features[:LARGEST_CHECK], np.float64)
+        forest.save(folder / FOREST_NAME)
+        np.savez_compressed(
+            folder / FOREST_CHECK_NAME, features=kept, probabilities=forest.probabilities(kept)
+        )
+        names += [FOREST_NAME, FOREST_CHECK_NAME]
+    stated = asdict(manifest)
+    stated.pop("sha256")
+    stated["files"] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names
+    }
+    (folder / MANIFEST_NAME).write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
+    return read_manifest(folder)
+
+
+def _manifest(stated: Any, sha256: str) -> Manifest:
+    if not isinstance(stated, dict):
+        raise TypeError("not a table of keys")
+    known = {entry.name for entry in fields(Manifest)} - {"sha256"}
+    if unknown := sorted(set(stated) - known):
+        raise ValueError(f"unknown keys {unknown}")
+    low, high = (float(side) for side in stated["pixel_size_range_nm"])
+    values = dict(stated)
+    values["pixel_size_range_nm"] = (low, high)
+    for name in ("imaging_modes", "feature_names", "class_names"):
+        values[name] = tuple(str(entry) for entry in stated[name])
+    manifest = Manifest(**values, sha256=sha256)
+    _check_ranges(manifest)
+    return manifest
+
+
+def _check_ranges(manifest: Manifest) -> None:
+    low, high = manifest.pixel_size_range_nm
+    numbers_hold = (
+        0 < low < high < float("inf"),
+        0 < manifest.model_pixel_size_nm < float("inf"),
+        0 < manifest.threshold < 1,
+        manifest.reliable_diameter_nm >= 0,
+        int(manifest.filters) > 0,
+    )
+    if not all(numbers_hold):
+        raise ValueError("a number outside its range")
+    if unknown := sorted(set(manifest.files) - set(FILE_NAMES)):
+        raise ValueError(f"unknown files {unknown}")
+
+
+def _checked(folder: Path, name: str, digest: str) -> Path:
+    """The path of a file whose content has the stated hash."""
+    path = folder / name
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
+    if found != digest:
+        raise BundleError(f"{path} is damaged: its SHA-256 is not the one in the manifest.")
+    return path
+
+
+def _segmenter(manifest: Manifest, path: Path, device: str) -> Segmenter:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            weights = [stored[name] for name in sorted(stored.files)]
+        return Segmenter(manifest.architecture, manifest.filters, weights, device=device)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{path} does not fit its network: {error}.") from error
+
+
+def _forest(manifest: Manifest, contents: Mapping[str, Path]) -> Forest | None:
+    """The forest, if it still predicts what it predicted when it was stored."""
+    if FOREST_NAME not in contents:
+        return None
+    if FOREST_CHECK_NAME not in contents:
+        raise BundleError(f"{FOREST_NAME} comes without {FOREST_CHECK_NAME}.")
+    forest = Forest.load(contents[FOREST_NAME])
+    try:
+        with np.load(contents[FOREST_CHECK_NAME], allow_pickle=False) as stored:
+            features, expected = stored["features"], stored["probabilities"]
+        found = forest.probabilities(features)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{FOREST_NAME} does not take its features: {error}.") from error
+    if found.shape != expected.shape or np.abs(found - expected).max() > FOREST_TOLERANCE:
+        made_with = manifest.libraries.get("scikit-learn", "an unknown version")
+        raise BundleError(
+            f"{FOREST_NAME} no longer predicts what it did with scikit-learn {made_with}."
+        )
+    return forest
