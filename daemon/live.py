@@ -7,6 +7,7 @@ no terminal nothing is drawn, and the log lines tell the story alone.
 import logging
 import threading
 from collections import deque
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,7 @@ from daemon.figures import classes, fractions, left_out, left_out_title, sizes
 from daemon.lines import DIM, fitted, rule, styled
 from daemon.panels import activity, context, ledger, micrograph, model, title, warnings
 from daemon.snapshot import Snapshot
+from daemon.svg import svg
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +175,15 @@ def _in_ascii(line: Text) -> Text:
         line.plain = "".join(cells)
         return line
     return Text("".join(cells))
+
+
+def save_svg(snapshot: Snapshot, path: Path, width: int, height: int) -> None:
+    """Write the view of `width` by `height` cells as an SVG picture, for documents.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    path.write_text(svg(render(snapshot, width, height), width, height), encoding="utf-8")
 
 
 class LiveView:

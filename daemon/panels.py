@@ -52,7 +52,9 @@ def context(snapshot: Snapshot, width: int) -> Text:
         )
         if value
     ]
-    if len(snapshot.folders) == 1:
+    if not snapshot.folders:
+        watched = shortened(snapshot.state_folder, max(16, width // 3))
+    elif len(snapshot.folders) == 1:
         folder = snapshot.folders[0]
         watched = f"{shortened(folder.path, max(16, width // 3))} ({folder.mode})"
     else:

@@ -5,7 +5,6 @@ reader's own monospace font, so the file refers to nothing outside itself.
 """
 
 from io import StringIO
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 from rich.color import Color, blend_rgb
@@ -34,15 +33,6 @@ _SHAPES: dict[str, tuple[Box, ...]] = {
     "┬": ((0, 0.5, 1, _THIN), (0.5, 0.5, 2 * _THIN, 0.5)),
     "┴": ((0, 0.5, 1, _THIN), (0.5, 0, 2 * _THIN, 0.5)),
 }
-
-
-def save_svg(picture: Group, path: Path, width: int, height: int) -> None:
-    """Write a rendered view of `width` by `height` cells.
-
-    Raises:
-        OSError: the folder cannot be written to.
-    """
-    path.write_text(svg(picture, width, height), encoding="utf-8")
 
 
 def svg(picture: Group, width: int, height: int) -> str:
