@@ -36,7 +36,7 @@ def proportion(count: int, total: int) -> Proportion:
     """The share count / total, with the Wilson score interval (Wilson 1927)."""
     if total == 0:
         return Proportion(count=count, total=total)
-    from scipy.stats import binomtest  # noqa: PLC0415 - half a second that a reader may not need
+    from scipy.stats import binomtest
 
     interval = binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
     return Proportion(

@@ -56,7 +56,7 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
 
 def _at_rest_out_of_reach(path: Path) -> bool:
     log = path.with_name(path.name + "-wal")
-    return not log.exists() and not os.access(path.parent, os.W_OK)
+    return not log.exists() and not os.access(path.parent, os.W_OK, effective_ids=True)
 
 
 def _connect_read_only(uri: str) -> sqlite3.Connection:

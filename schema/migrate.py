@@ -119,8 +119,8 @@ def _drop_views(connection: Connection) -> None:
 
 def _run_steps(connection: Connection) -> None:
     # Alembic takes a quarter of a second to import; a reader never needs it.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command
+    from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "schema:migrations")

@@ -206,9 +206,7 @@ def micrographs(
     flags = ("in_domain", "segmented", "scale_assumed")
     rows = (dict(row) for row in connection.execute(query).mappings())
     return tuple(
-        MicrographRow(
-            **row | {n: None if row[n] is None else bool(row[n]) for n in flags}
-        )
+        MicrographRow(**row | {n: None if row[n] is None else bool(row[n]) for n in flags})
         for row in rows
     )
 

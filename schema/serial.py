@@ -43,6 +43,8 @@ def from_json(kind: type[R], text: str) -> R:
 
 def companions_to_json(companions: tuple[Companion, ...]) -> str:
     """JSON text of the companions of a file, sorted by path: equal sets give equal text."""
+    if not companions:
+        return "[]"
     ordered = sorted(companions, key=lambda companion: companion.path)
     plain = [_plain(companion, Companion) for companion in ordered]
     return json.dumps(plain, separators=(",", ":"))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine
 
-from schema import engine, migrate
+from schema import engine, migrate, sessions
+from schema.records import SessionRecord
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -41,3 +42,16 @@ def connection(writer: Engine) -> Iterator[Connection]:
     """A writing transaction, rolled back at the end."""
     with writer.connect() as connection:
         yield connection
+
+
+@pytest.fixture
+def session_id(connection: Connection) -> int:
+    """An open session."""
+    record = SessionRecord(
+        uuid="0b8e1a4e-6f0f-4f6e-9d2c-000000000001",
+        name="morning",
+        started_at_utc=NOW,
+        sample="CdSe",
+        run="run 7",
+    )
+    return sessions.start(connection, record)

@@ -64,7 +64,7 @@ CREATE TABLE source_file (
     content_sha256 TEXT,
     priority SMALLINT NOT NULL,
     forced SMALLINT NOT NULL,
-    pixel_size_nm FLOAT,
+    pixel_size_nm REAL,
     attempts INTEGER NOT NULL,
     child_deaths INTEGER NOT NULL,
     next_attempt_at_utc TEXT,

@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schema.records import Companion, ResultRecord, SessionRecord
+from schema.serial import companions_from_json, companions_to_json, from_json, to_json
+from tests.schema.examples import NOW, particle, result
+from tests.schema.strategies import paths, results
+
+
+@given(results())
+def test_a_result_comes_back_from_its_text_as_it_was(record):
+    assert from_json(ResultRecord, to_json(record)) == record
+
+
+@given(results())
+def test_the_text_of_a_result_is_ascii(record):
+    assert to_json(record).isascii()
+
+
+@given(paths)
+def test_a_path_that_is_no_text_comes_back_byte_for_byte(path):
+    session = SessionRecord(uuid="u", name="n", started_at_utc=NOW, folder=path)
+    assert from_json(SessionRecord, to_json(session)) == session
+
+
+@given(
+    st.lists(st.builds(Companion, path=paths, size_bytes=st.integers(0), mtime_ns=st.integers()))
+)
+def test_companions_have_one_text_in_whatever_order_they_were_found(companions):
+    text = companions_to_json(tuple(companions))
+    assert text == companions_to_json(tuple(sorted(companions, key=lambda c: c.path)))
+    assert sorted(companions_from_json(text), key=repr) == sorted(companions, key=repr)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match="unknown is None"):
+        to_json(result(particles=(particle(mean_probability=value),)))
+
+
+def test_a_value_of_another_kind_is_refused():
+    with pytest.raises(TypeError, match="not of kind int"):
+        to_json(result(particles=(particle(area_px=1.5),)))
+
+
+def test_text_of_another_record_is_refused():
+    session = SessionRecord(uuid="u", name="n", started_at_utc=NOW)
+    with pytest.raises(KeyError):
+        from_json(ResultRecord, to_json(session))
+
+
+def test_a_feature_that_is_unknown_stays_unknown():
+    record = result(particles=(particle(features={"intensity_mean": None}),))
+    assert from_json(ResultRecord, to_json(record)) == record
+    assert to_json(record) != to_json(replace(record, particles=()))
