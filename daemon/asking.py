@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon import requests
-from daemon.assembly import own_state
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
 from daemon.desk import Answer, Desk
 from daemon.lock import is_owned
+from daemon.owning import own_state
 
 
 def ask(config: Config, kind: str, values: Mapping[str, Any]) -> Answer:

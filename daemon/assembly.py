@@ -1,12 +1,8 @@
-"""Put a supervisor together from a configuration: state folder, database, model, children."""
+"""Put a supervisor together from a configuration: database, model, children."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from analysis.bundle import Manifest, default_folder, read_manifest
 from analysis.errors import BundleError
@@ -15,51 +11,15 @@ from analysis.readers import ReadLimits
 from daemon.children import Child
 from daemon.clock import Clock
 from daemon.config import AnalysisConfig, Config, LimitsConfig
-from daemon.errors import ConfigError, StateFolderError
-from daemon.lock import owned
-from daemon.mounts import file_system_type, is_network
+from daemon.errors import ConfigError
+from daemon.owning import OwnedState
 from daemon.parser import parser_main
 from daemon.record import KnownResults
 from daemon.runner import Runner, RunnerLimits
-from daemon.supervisor import Moment, Supervisor
+from daemon.snapshot import Moment
+from daemon.supervisor import Supervisor
 from daemon.worker import worker_main
 from schema import engine as database
-from schema import migrate
-from schema.errors import StateError
-from schema.state import StateFolder, prepare
-
-
-@dataclass(frozen=True, kw_only=True)
-class OwnedState:
-    """A state folder this process owns, with its database open for writing."""
-
-    folder: StateFolder
-    engine: Engine
-
-
-@contextmanager
-def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
-    """Own a state folder: made where it is missing, its database migrated.
-
-    Raises:
-        StateFolderError: in use, on a network share, from a newer release, or without database.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StateFolderError(f"cannot make the state folder {path}: {error.strerror}") from error
-    _refuse_network(path)
-    with owned(path):
-        try:
-            folder = prepare(path)
-            migrate.upgrade(folder.database, clock.utc())
-        except (StateError, SQLAlchemyError, OSError) as error:
-            raise StateFolderError(str(error)) from error
-        engine = database.writer(folder.database)
-        try:
-            yield OwnedState(folder=folder, engine=engine)
-        finally:
-            engine.dispose()
 
 
 @contextmanager
@@ -144,11 +104,3 @@ def _parser_arguments(limits: LimitsConfig) -> tuple[ReadLimits, int]:
         decoded_bytes=limits.decoded_bytes, side_px=limits.side_px, frames=limits.frames
     )
     return read_limits, limits.parser_memory_bytes
-
-
-def _refuse_network(path: Path) -> None:
-    kind = file_system_type(path)
-    if is_network(kind):
-        raise StateFolderError(
-            f"the state folder {path} lies on {kind}: SQLite is safe on local disks only"
-        )

@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from daemon import logs, requests
-from daemon.assembly import own_state, supervisor
+from daemon.assembly import supervisor
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
 from daemon.desk import Desk
 from daemon.errors import Exit
 from daemon.lock import is_owned
-from daemon.onlooker import open_for_reading
+from daemon.owning import own_state
+from daemon.reading import open_for_reading
 from daemon.reporting import print_micrographs
 from schema import ledger, queries
 from schema.records import FileState

@@ -205,9 +205,9 @@ def check_config(
 @app.command(name="upgrade-db")
 def upgrade_db(state: StateOption = None, config: ConfigOption = None) -> None:
     """Bring an old database to this version, after a backup; the daemon must be stopped."""
-    from daemon.assembly import own_state
     from daemon.clock import SYSTEM_CLOCK
     from daemon.options import settings
+    from daemon.owning import own_state
 
     folder = settings(config, state, []).state.folder
     with own_state(folder, SYSTEM_CLOCK) as owned:

@@ -9,7 +9,8 @@ from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
 from daemon.errors import Misused
 from daemon.live import save_svg
-from daemon.onlooker import Eyes, follow, open_for_reading
+from daemon.onlooker import Eyes, follow
+from daemon.reading import open_for_reading
 
 
 def live(config: Config, svg: Path | None, size: str) -> int:

@@ -3,7 +3,6 @@
 The same eyes serve the live view of the daemon and `fringewatch live` on another terminal.
 """
 
-import json
 import logging
 import os
 import threading
@@ -19,18 +18,14 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.clock import Clock
-from daemon.errors import StateFolderError
 from daemon.live import LiveView
-from daemon.names import printable
-from daemon.snapshot import BundleLine, CurrentFile, MicrographLine, SessionLine, Snapshot
-from daemon.supervisor import Moment
-from schema import engine as database
-from schema import ledger, migrate, queries, sessions
+from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
+from daemon.snapshot import MicrographLine, Moment, SessionLine, Snapshot
+from schema import ledger, queries, sessions
 from schema.errors import SchemaError
 from schema.population import Population
 from schema.queries import RestingFile, Scope
 from schema.records import BundleRecord, SessionRecord
-from schema.state import StateFolder, existing
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +33,6 @@ RECENT = 10
 RATE_WINDOW = timedelta(minutes=10)
 POPULATION_SECONDS = 2.0
 LOOK_SECONDS = 0.5
-BOOTSTRAP_SEED = 20210225
 
 
 class Eyes:
@@ -81,9 +75,9 @@ class Eyes:
                 folders=moment.folders if moment else (),
                 session=_session_line(opened[1]) if opened else None,
                 bundle=bundle_line(bundle) if bundle else None,
-                device=(moment.device or None) if moment else None,
+                device=moment.device if moment else None,
                 ledger=counts,
-                current=_current(moment),
+                current=moment.current if moment else None,
                 queue_length=counts.pending,
                 rate_per_minute=self._rate(connection, now),
                 seconds_since_last=(now - last).total_seconds() if last else None,
@@ -151,22 +145,6 @@ class Onlooker:
             log.warning("the live view cannot read the database: %s", error)
 
 
-def open_for_reading(path: Path) -> tuple[StateFolder, Engine]:
-    """A state folder that exists, and a read-only engine of its database.
-
-    Raises:
-        StateFolderError: nothing was watched with it, or another release wrote it.
-    """
-    try:
-        state = existing(path)
-        engine = database.reader(state.database)
-        with engine.begin() as connection:
-            migrate.check(connection)
-    except (SchemaError, SQLAlchemyError) as error:
-        raise StateFolderError(str(error)) from error
-    return state, engine
-
-
 def follow(
     path: Path, console: Console, clock: Clock, keep_on: Callable[[], bool] = lambda: True
 ) -> None:
@@ -185,20 +163,6 @@ def follow(
             onlooker.stop()
 
 
-def bundle_line(bundle: BundleRecord) -> BundleLine:
-    """Name, version and known quality of a model, from its own manifest."""
-    metrics = json.loads(bundle.manifest_json).get("metrics", {})
-    accuracy = metrics.get("forest", {}).get("balanced_accuracy")
-    return BundleLine(
-        name=bundle.name,
-        version=bundle.version,
-        balanced_accuracy=accuracy,
-        classifier_note=None
-        if accuracy is None
-        else f"forest: balanced accuracy {accuracy:.2f} on simulated particles",
-    )
-
-
 def _session_line(session: SessionRecord) -> SessionLine:
     return SessionLine(
         name=session.name,
@@ -207,13 +171,6 @@ def _session_line(session: SessionRecord) -> SessionLine:
         operator=session.operator,
         instrument=session.instrument,
     )
-
-
-def _current(moment: Moment | None) -> CurrentFile | None:
-    if moment is None or moment.current is None:
-        return None
-    name = printable(os.path.basename(moment.current.arrival.path))
-    return CurrentFile(name=name, stage=moment.stage or "waiting")
 
 
 def _line(file: RestingFile) -> MicrographLine:

@@ -19,7 +19,7 @@ from daemon.config import Config
 from daemon.errors import DaemonError, Misused
 from daemon.lock import is_owned
 from daemon.names import printable
-from daemon.onlooker import BOOTSTRAP_SEED, bundle_line, open_for_reading
+from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
 from schema import ledger, queries, sessions
 from schema.population import Population, to_json_values
 from schema.queries import MicrographRow, Scope

@@ -73,6 +73,17 @@ class MicrographLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moment:
+    """What only the running daemon knows; the rest of a snapshot is in the database."""
+
+    current: CurrentFile | None
+    device: str | None
+    folders: tuple[WatchedFolder, ...]
+    warnings: tuple[str, ...]
+    finished: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """Everything the live view shows.
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -22,10 +22,11 @@ from daemon.config import Config
 from daemon.desk import Desk
 from daemon.errors import Exit
 from daemon.intake import Intake
+from daemon.names import printable
 from daemon.notify import extend_timeout, notify, status
 from daemon.runner import FileJob, Outcome, Runner
 from daemon.settle import SettleTracker
-from daemon.snapshot import WatchedFolder
+from daemon.snapshot import CurrentFile, Moment, WatchedFolder
 from daemon.verdicts import Verdicts
 from daemon.walk import Root
 from daemon.watcher import Watcher
@@ -41,18 +42,6 @@ HEAR_SECONDS = 0.5
 WATCH_SECONDS = 1.0
 STOP_GRACE_SECONDS = 20.0
 MODEL_LOAD_SECONDS = 180.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moment:
-    """What only the running daemon knows; the rest of a snapshot is in the database."""
-
-    current: FileJob | None
-    stage: str
-    device: str
-    folders: tuple[WatchedFolder, ...]
-    warnings: tuple[str, ...]
-    finished: bool = False
 
 
 class Supervisor:
@@ -227,15 +216,21 @@ class Supervisor:
 
     def _moment(self) -> Moment:
         return Moment(
-            current=self._runner.current,
-            stage=self._runner.stage,
-            device=self._runner.device,
+            current=self._current(),
+            device=self._runner.device or None,
             folders=tuple(
                 WatchedFolder(path=root.config.folder, mode=self._watcher.mode(root))
                 for root in self._roots
             ),
             warnings=self._intake.warnings(),
         )
+
+    def _current(self) -> CurrentFile | None:
+        job = self._runner.current
+        if job is None:
+            return None
+        name = printable(os.path.basename(job.arrival.path))
+        return CurrentFile(name=name, stage=self._runner.stage or "waiting")
 
     def _is_due(self, name: str, period_seconds: float) -> bool:
         now = self._clock.monotonic()

@@ -10,16 +10,18 @@ from rich.console import Console
 from rich.text import Text
 
 from daemon import logs
-from daemon.assembly import OwnedState, bundle_manifest, own_state, supervisor
+from daemon.assembly import bundle_manifest, supervisor
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
 from daemon.desk import Desk
 from daemon.errors import DaemonError, Misused
 from daemon.live import LiveView
-from daemon.onlooker import Eyes, Onlooker, open_for_reading
+from daemon.onlooker import Eyes, Onlooker
+from daemon.owning import OwnedState, own_state
+from daemon.reading import open_for_reading
 from daemon.record import bundle_record
 from daemon.requests import sweep
-from daemon.supervisor import Moment
+from daemon.snapshot import Moment
 
 log = logging.getLogger(__name__)
 
