@@ -54,18 +54,27 @@ def _check_pages(tif: tifffile.TiffFile, limits: ReadLimits) -> None:
             ErrorCode.TOO_LARGE,
             f"The file declares {pages} pages; at most {limits.frames} are read.",
         )
-    if _next_page(tif) in {page.offset for page in tif.pages}:
-        raise UnreadableYet(ErrorCode.UNREADABLE, "The pages of the TIFF file run in a circle.")
+    tags, next_page = _end_of_chain(tif)
+    if tags == 0 or next_page >= tif.filehandle.size:
+        raise UnreadableYet(
+            ErrorCode.TRUNCATED, f"The TIFF file ends in its page {pages} and says that more comes."
+        )
+    if next_page:
+        raise UnreadableYet(
+            ErrorCode.UNREADABLE, "The pages of the TIFF file run in a circle or into nothing."
+        )
 
 
-def _next_page(tif: tifffile.TiffFile) -> int:
-    """Where the last page says that the next one begins; 0 where it says there is none."""
+def _end_of_chain(tif: tifffile.TiffFile) -> tuple[int, int]:
+    """Tags of the last page, and where it says that the next one begins; 0 where there is none."""
     layout, start = tif.tiff, tif.pages[-1].offset
     tif.filehandle.seek(start)
     (tags,) = struct.unpack(layout.tagnoformat, tif.filehandle.read(layout.tagnosize))
     tif.filehandle.seek(start + layout.tagnosize + tags * layout.tagsize)
     found = tif.filehandle.read(layout.offsetsize)
-    return int(struct.unpack(layout.offsetformat, found)[0]) if len(found) else 0
+    if len(found) < layout.offsetsize:
+        raise UnreadableYet(ErrorCode.TRUNCATED, "The TIFF file ends among the tags of a page.")
+    return int(tags), int(struct.unpack(layout.offsetformat, found)[0])
 
 
 def _is_preview(series: Any) -> bool:
