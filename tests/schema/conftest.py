@@ -1,16 +1,13 @@
 """A real database file and records to put into it."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine
 
 from schema import engine, migrate, sessions
-from schema.records import SessionRecord
-
-NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+from tests.schema.examples import MORNING, NOW
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +44,4 @@ def connection(writer: Engine) -> Iterator[Connection]:
 @pytest.fixture
 def session_id(connection: Connection) -> int:
     """An open session."""
-    record = SessionRecord(
-        uuid="0b8e1a4e-6f0f-4f6e-9d2c-000000000001",
-        name="morning",
-        started_at_utc=NOW,
-        sample="CdSe",
-        run="run 7",
-    )
-    return sessions.start(connection, record)
+    return sessions.start(connection, MORNING)

@@ -18,9 +18,17 @@ from schema.records import (
     ParticleRecord,
     PipelineRecord,
     ResultRecord,
+    SessionRecord,
 )
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+MORNING = SessionRecord(
+    uuid="0b8e1a4e-6f0f-4f6e-9d2c-000000000001",
+    name="morning",
+    started_at_utc=NOW,
+    sample="CdSe",
+    run="run 7",
+)
 
 
 def sha256(text: str) -> str:
