@@ -286,7 +286,7 @@ def _class_probabilities(
     rows = np.array(
         [[values[name] for name in manifest.feature_names] for values in described], np.float64
     )  # a feature without a value becomes NaN
-    finite = np.isfinite(rows).all(axis=1)
+    finite = np.asarray(np.isfinite(rows).all(axis=1))
     found = forest.probabilities(np.where(finite[:, None], rows, 0.0))
     return [
         dict(zip(CLASS_NAMES, map(float, row), strict=True)) if usable else None

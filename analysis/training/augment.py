@@ -32,8 +32,13 @@ def uneven_thickness(intensity: Image, rng: np.random.Generator) -> Image:
     return cast(Image, intensity * np.exp(amplitude * field))
 
 
-def dark_discs(intensity: Image, rng: np.random.Generator) -> Image:
-    """A few particle-sized blobs without a lattice, dark or bright: contamination, no particle."""
+def dark_discs(
+    intensity: Image, rng: np.random.Generator, edge_px: tuple[float, float] = (4.0, 20.0)
+) -> Image:
+    """A few particle-sized blobs without a lattice, dark or bright: contamination, no particle.
+
+    `edge_px`: range of the Gaussian blur of their edges; only a particle is sharp.
+    """
     result = intensity.copy()
     rows, columns = intensity.shape
     for _ in range(int(rng.integers(1, DARK_DISCS + 1))):
@@ -42,7 +47,7 @@ def dark_discs(intensity: Image, rng: np.random.Generator) -> Image:
         disc = np.zeros(intensity.shape, np.float32)
         size = (int(axes[0]), int(axes[1]))
         cv2.ellipse(disc, centre, size, float(rng.uniform(0, 180)), 0, 360, 1.0, -1)
-        soft = cast(Image, cv2.GaussianBlur(disc, (0, 0), float(rng.uniform(1, 12))))
+        soft = cast(Image, cv2.GaussianBlur(disc, (0, 0), float(rng.uniform(*edge_px))))
         result *= 1 + float(rng.uniform(-0.4, 0.2)) * soft
     return result
 

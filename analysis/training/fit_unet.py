@@ -6,6 +6,7 @@ interruption is in one checkpoint of plain arrays.
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ def fit_unet(
     checkpoint: Path,
     recipe: FitRecipe = DEFAULT_RECIPE,
     conditions: Conditions = USUAL,
+    start: Sequence[NDArray[np.float32]] | None = None,
 ) -> list[NDArray[np.float32]]:
     """The trained weights, in the order of the network.
 
@@ -58,11 +60,14 @@ def fit_unet(
         checkpoint: .npz, rewritten every `recipe.checkpoint_steps`.
         recipe: network, steps, learning rate, seed.
         conditions: how often what happens to a training micrograph.
+        start: weights to begin with; random ones where None.
     """
     import keras
 
     keras.utils.set_random_seed(recipe.seed)
     network = compiled(recipe)
+    if start is not None:
+        network.set_weights(list(start))
     first = _restored(network, checkpoint) if checkpoint.exists() else 0
     if first < recipe.steps:
         seed = recipe.seed + first  # after an interruption other samples, not the same again

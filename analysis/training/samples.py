@@ -39,12 +39,14 @@ class Conditions:
     fine_fraction: float = 0.15  # below 0.036 nm/px: four times the pixels to render
     magnification_error: float = 0.18  # also stands in for lattices never simulated
     thickness: float = 0.6
-    discs: float = 0.35
+    discs: float = 0.25
+    disc_edge_px: tuple[float, float] = (4.0, 20.0)
     contrast: float = 0.4
     noise: float = 0.35
     blur: float = 0.3
     rescale: float = 0.25
     print_fraction: float = 0.4
+    enlarged_print: float = 0.5  # printed before it is rescaled, so that JPEG blocks grow
     part_of_field: float = 0.5
 
 
@@ -123,17 +125,22 @@ def _recorded(
     if rng.random() < conditions.thickness:
         specimen = augment.uneven_thickness(specimen, rng)
     if rng.random() < conditions.discs:
-        specimen = augment.dark_discs(specimen, rng)
+        specimen = augment.dark_discs(specimen, rng, conditions.disc_edge_px)
     if rng.random() < conditions.contrast:
         specimen = augment.uneven_contrast(specimen, rng)
     specimen = np.clip(specimen, 0, None)
     exposure = draw_exposure(rng, pixel_size_nm=pixel_size_nm)
     counts = expose(specimen, exposure, rng).astype(np.float32)
+    figure = [
+        (conditions.rescale, augment.rescaled),
+        (conditions.print_fraction, augment.printed),
+    ]
+    if rng.random() < conditions.enlarged_print:
+        figure.reverse()
     for share, change in (
         (conditions.noise, augment.uneven_noise),
         (conditions.blur, augment.blurred),
-        (conditions.rescale, augment.rescaled),
-        (conditions.print_fraction, augment.printed),
+        *figure,
     ):
         if rng.random() < share:
             counts = change(counts, rng)

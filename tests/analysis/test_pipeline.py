@@ -21,7 +21,7 @@ from tests.analysis.brightness_network import brightness_weights
 from tests.analysis.test_bundle import draft
 
 NOISE = 20.0
-BRIGHT = 400.0  # of the discs: 20 deviations of the noise at native pixels
+BRIGHT = 200.0  # of the discs: 10 deviations of the noise at native pixels
 SETTINGS = AnalysisSettings()
 
 
@@ -32,7 +32,7 @@ def bundle(tmp_path_factory):
     forest = Forest()
     forest.fit(features, rng.integers(0, len(CLASS_NAMES), 200), 1)
     folder = tmp_path_factory.mktemp("bundle")
-    write(folder, draft(), brightness_weights(6), forest, features)
+    write(folder, draft(), brightness_weights(4), forest, features)
     return load(folder, "cpu")
 
 
@@ -65,7 +65,7 @@ def test_discs_are_found_at_their_size_and_place(bundle, pixel_size_nm):
     analysis, masks = analyse(micrograph(image, pixel_size_nm), bundle, SETTINGS)
     counted = [one for one in analysis.particles if one.excluded is None]
     found = sorted(one.region.equivalent_diameter_px * pixel_size_nm for one in counted)
-    assert found == pytest.approx([3.0, 6.0], abs=0.12)  # three network pixels
+    assert found == pytest.approx([3.0, 6.0], abs=0.16)  # four network pixels
     assert masks.labels.shape == image.shape
     for one in counted:
         assert one.region.centroid_y_px * pixel_size_nm == pytest.approx(
@@ -156,7 +156,7 @@ def test_bare_carbon_is_an_empty_answer(bundle):
     assert analysis.particles == ()
     assert analysis.segmented
     assert not masks.labels.any()
-    assert analysis.background_deviation == pytest.approx(NOISE, rel=0.1)
+    assert 0 < analysis.background_deviation < NOISE  # of the smoothed field
 
 
 def test_the_same_picture_gives_the_same_result_twice(bundle):

@@ -1,0 +1,207 @@
+"""Make the bundle that ships, from simulated fields to manifest.
+
+`python -m analysis.training.default_bundle DATA [--bundle FOLDER] [--real FOLDER]`, where DATA
+holds the simulated data sets `train`, `val` and `forest`. The U-Net is fitted in two stages; each
+goes on from its checkpoint in DATA.
+"""
+
+import argparse
+import importlib.metadata
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.bundle import Bundle, Manifest, default_folder, load, write
+from analysis.features import FEATURE_NAMES, FEATURE_SET_VERSION
+from analysis.forest import CLASS_NAMES
+from analysis.pipeline import ANALYSIS_VERSION
+from analysis.simulation.dataset import field_paths
+from analysis.training.evaluate import listed, real_scores, simulated_scores, summary
+from analysis.training.fit_forest import (
+    LabelledRegions,
+    fit_forest,
+    held_out,
+    labelled_regions,
+)
+from analysis.training.fit_unet import FitRecipe, checkpoint_weights, fit_unet
+from analysis.training.samples import MODEL_PIXEL_SIZE_NM, USUAL, Conditions
+
+log = logging.getLogger(__name__)
+
+NAME = "fringewatch-default"
+VERSION = "1"
+PIXEL_SIZE_RANGE_NM = (0.01, 0.06)
+RELIABLE_DIAMETER_NM = 2.0  # the smallest simulated particles
+THRESHOLD = 0.5
+FOREST_SEED = 2
+EVALUATION_SEED = 3
+Weights = Sequence[NDArray[np.float32]]
+
+LIBRARIES = ("keras", "numpy", "scikit-learn", "skops", "tensorflow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One fit of the U-Net; each begins with the weights of the one before."""
+
+    checkpoint: str
+    recipe: FitRecipe
+    conditions: Conditions
+
+
+STAGES = (
+    Stage(
+        checkpoint="unet_first.npz",
+        recipe=FitRecipe(steps=2400, seed=1),
+        conditions=Conditions(discs=0.35, disc_edge_px=(1.0, 12.0), enlarged_print=0.0),
+    ),
+    # Sharp dark discs as background cost particles without a visible lattice: softer ones here.
+    Stage(
+        checkpoint="unet_second.npz",
+        recipe=FitRecipe(steps=1600, seed=2, learning_rate=1.5e-3, warm_up_steps=50),
+        conditions=USUAL,
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Folders of simulated fields, and of real patches for evaluation, where there are any."""
+
+    train: Path
+    validation: Path
+    forest: Path
+    real: Path | None = None
+
+
+def train(inputs: Inputs, checkpoints: Path, stages: Sequence[Stage] = STAGES) -> Weights:
+    """The weights after all stages; what the checkpoints already hold is not done again.
+
+    Args:
+        inputs: simulated data sets, complete.
+        checkpoints: folder for one checkpoint of each stage.
+        stages: in their order.
+    """
+    weights = None
+    for stage in stages:
+        log.info("stage %s: %d steps", stage.checkpoint, stage.recipe.steps)
+        checkpoint = checkpoints / stage.checkpoint
+        weights = fit_unet(inputs.train, checkpoint, stage.recipe, stage.conditions, weights)
+    if weights is None:
+        raise ValueError("no stage to train")
+    return weights
+
+
+def assemble(
+    inputs: Inputs, weights: Weights, folder: Path, stages: Sequence[Stage] = STAGES
+) -> Manifest:
+    """Fit the forest on what these weights segment, evaluate both, write the bundle.
+
+    Args:
+        inputs: simulated data sets, and real patches where there are any.
+        weights: of the U-Net.
+        folder: of the bundle; replaced.
+        stages: the weights were trained in, for the manifest.
+    """
+    draft = _manifest(inputs, stages)
+    with tempfile.TemporaryDirectory() as kept:
+        write(Path(kept), draft, weights)
+        bundle = load(Path(kept))
+        metrics = _segmentation_metrics(bundle, inputs)
+        log.info("segmentation: %s", metrics)
+        regions = labelled_regions(bundle, field_paths(inputs.forest), FOREST_SEED, _progress)
+    forest, forest_metrics = fit_forest(regions, FOREST_SEED)
+    log.info("forest: %s", forest_metrics)
+    training = {**draft.training, "forest_regions": regions.counts()}
+    complete = replace(
+        draft, training=training, metrics={**metrics, "forest_held_out": forest_metrics}
+    )
+    return write(folder, complete, weights, forest, _check(regions))
+
+
+def _manifest(inputs: Inputs, stages: Sequence[Stage]) -> Manifest:
+    folders = {"train": inputs.train, "validation": inputs.validation, "forest": inputs.forest}
+    return Manifest(
+        name=NAME,
+        version=VERSION,
+        architecture=stages[-1].recipe.architecture,
+        filters=stages[-1].recipe.filters,
+        model_pixel_size_nm=MODEL_PIXEL_SIZE_NM,
+        pixel_size_range_nm=PIXEL_SIZE_RANGE_NM,
+        reliable_diameter_nm=RELIABLE_DIAMETER_NM,
+        imaging_modes=("TEM",),
+        preprocess_recipe="default",
+        threshold=THRESHOLD,
+        feature_set=FEATURE_SET_VERSION,
+        feature_names=FEATURE_NAMES,
+        class_names=CLASS_NAMES,
+        libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+        training={
+            "data": "simulated micrographs of Au and CdSe on amorphous carbon, abTEM multislice",
+            "simulated_fields": {name: len(field_paths(path)) for name, path in folders.items()},
+            "unet_stages": [asdict(stage) for stage in stages],
+            "forest_seed": FOREST_SEED,
+            "evaluation_seed": EVALUATION_SEED,
+            "analysis_version": ANALYSIS_VERSION,
+            "code": "analysis.training.default_bundle",
+        },
+        metrics={},
+        licence="GPL-3.0-or-later",
+    )
+
+
+def _segmentation_metrics(bundle: Bundle, inputs: Inputs) -> dict[str, Any]:
+    """Of the labels as a user gets them."""
+    simulated = simulated_scores(bundle, field_paths(inputs.validation), EVALUATION_SEED)
+    metrics: dict[str, Any] = {
+        "simulated_held_out": {
+            "conditions": "0.02-0.05 nm/px, 200-3000 e/A2, defocus +-90 nm",
+            **summary(simulated),
+        }
+    }
+    if inputs.real is not None:
+        real = real_scores(bundle, inputs.real)
+        metrics["real_patches"] = {**summary(real), "each": listed(real)}
+    return metrics
+
+
+def _check(regions: LabelledRegions) -> NDArray[np.float64]:
+    """Held-out rows whose predictions are stored and must come back at every load."""
+    return regions.where(held_out(regions)).features
+
+
+def _progress(done: int, total: int) -> None:
+    if done % 50 == 0 or done == total:
+        log.info("forest: %d of %d fields analysed", done, total)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse, make the bundle, log how good it is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with train, val and forest")
+    parser.add_argument("--bundle", type=Path, default=default_folder(), help="folder to write")
+    parser.add_argument("--real", type=Path, help="folder of real patches, for evaluation only")
+    parser.add_argument(
+        "--as-is", type=Path, help="take the weights of this checkpoint, train no further"
+    )
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    inputs = Inputs(
+        train=chosen.data / "train",
+        validation=chosen.data / "val",
+        forest=chosen.data / "forest",
+        real=chosen.real,
+    )
+    taken = chosen.as_is
+    weights = train(inputs, chosen.data) if taken is None else checkpoint_weights(taken)
+    assemble(inputs, weights, chosen.bundle)
+
+
+if __name__ == "__main__":
+    main()
