@@ -9,7 +9,7 @@ commit to its caller; time is a parameter. A step that the state of a file does 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +57,11 @@ class LedgerEntry:
     first_seen_at_utc: datetime
 
 
+_ENTRY_COLUMNS = tuple(
+    field.name for field in fields(LedgerEntry) if field.name != "source_file_id"
+)
+
+
 def settle(connection: Connection, ids: Collection[int]) -> None:
     """Files whose size and time are being watched: seen -> settling; others stay as they are."""
     for batch in batches(list(ids)):
@@ -86,7 +91,11 @@ def ready(
 
 
 def next_ready(
-    connection: Connection, now: datetime, limit: int, only: Collection[int] | None = None
+    connection: Connection,
+    now: datetime,
+    limit: int,
+    only: Collection[int] | None = None,
+    frozen: Collection[bytes] = (),
 ) -> tuple[LedgerEntry, ...]:
     """The files to work on next: ready, or due for another attempt, and still there.
 
@@ -97,6 +106,7 @@ def next_ready(
         now: aware UTC.
         limit: how many at most.
         only: of these few files alone; None is all of them.
+        frozen: roots whose files wait: they cannot be read now.
     """
     due = (SourceFile.state == FileState.RETRY) & (SourceFile.next_attempt_at_utc <= now)
     query = (
@@ -107,6 +117,8 @@ def next_ready(
     )
     if only is not None:
         query = query.where(SourceFile.id.in_(only))
+    if frozen:
+        query = query.where(SourceFile.root.not_in(frozen))
     return tuple(_entry(row) for row in connection.execute(query))
 
 
@@ -396,29 +408,7 @@ def entry_at(connection: Connection, path: bytes) -> LedgerEntry | None:
 
 
 def _entries() -> Select[*tuple[Any, ...]]:
-    columns = (
-        SourceFile.path,
-        SourceFile.root,
-        SourceFile.revision,
-        SourceFile.state,
-        SourceFile.present,
-        SourceFile.size_bytes,
-        SourceFile.mtime_ns,
-        SourceFile.inode,
-        SourceFile.companions,
-        SourceFile.session_id,
-        SourceFile.file_sha256,
-        SourceFile.content_sha256,
-        SourceFile.attempts,
-        SourceFile.child_deaths,
-        SourceFile.next_attempt_at_utc,
-        SourceFile.error_code,
-        SourceFile.error_message,
-        SourceFile.priority,
-        SourceFile.forced,
-        SourceFile.pixel_size_nm,
-        SourceFile.first_seen_at_utc,
-    )
+    columns = (getattr(SourceFile, name) for name in _ENTRY_COLUMNS)
     return select(SourceFile.id.label("source_file_id"), *columns)
 
 

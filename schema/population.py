@@ -249,7 +249,7 @@ def _bar(result: Result, rules: Rules, fingerprint: str | None) -> LeftOut | Non
 
 
 def _is_kept(particles: Particles) -> NDArray[np.bool_]:
-    return np.array([reason is None for reason in particles.excluded], dtype=bool)
+    return np.asarray(np.equal(particles.excluded, np.array(None, dtype=object)), dtype=np.bool_)
 
 
 def _is_counted(particles: Particles) -> NDArray[np.bool_]:

@@ -16,7 +16,6 @@ from schema.columns import AnyRow
 from schema.engine import driver_connection
 from schema.population import (
     DEFAULT_RULES,
-    UNCLASSIFIED,
     Particles,
     Population,
     Result,
@@ -32,7 +31,7 @@ Ts = TypeVarTuple("Ts")
 
 _EXPORT_BATCH = 1000
 _PARTICLES = """
-    SELECT analysis_id, class_code, equivalent_diameter_nm, touches_border, excluded
+    SELECT analysis_id, coalesce(class_code, -1), equivalent_diameter_nm, touches_border, excluded
     FROM particle WHERE analysis_id IN (SELECT value FROM json_each(?))
 """
 _RESTING = (FileState.DONE, FileState.RETRY, FileState.REFUSED, FileState.QUARANTINED)
@@ -141,9 +140,7 @@ def particles(connection: Connection, analysis_ids: Sequence[int]) -> Particles:
     columns = tuple(zip(*rows, strict=True)) or ((), (), (), (), ())
     return Particles(
         analysis_id=np.array(columns[0], dtype=np.int64),
-        class_code=np.array(
-            [UNCLASSIFIED if code is None else code for code in columns[1]], dtype=np.int8
-        ),
+        class_code=np.array(columns[1], dtype=np.int8),
         diameter_nm=np.array(columns[2], dtype=np.float64),
         touches_border=np.array(columns[3], dtype=bool),
         excluded=np.array(columns[4], dtype=object),

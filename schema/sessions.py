@@ -43,6 +43,19 @@ def open_session(connection: Connection) -> tuple[int, SessionRecord] | None:
     return None if row is None else (row.id, _record(row))
 
 
+def find(connection: Connection, session_id: int) -> SessionRecord:
+    """The session with this id.
+
+    Raises:
+        SchemaError: there is none.
+    """
+    query = select(*Session.__table__.columns).where(Session.id == session_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise SchemaError(f"no session {session_id}")
+    return _record(row)
+
+
 def all_sessions(connection: Connection) -> tuple[SessionRecord, ...]:
     """Every session, the newest last."""
     query = select(*Session.__table__.columns).order_by(Session.started_at_utc, Session.id)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from schema.columns import AnyRow
 from schema.records import ArrivalRecord, FileState
-from schema.serial import companions_to_json
+from schema.serial import companions_from_json, companions_to_json
 from schema.tables import SourceFile
 
 _BATCH = 1000  # bound values per statement; SQLite allows 32,766
@@ -121,12 +121,15 @@ def fresh_values() -> dict[str, Any]:
 def _change(row: AnyRow | None, arrival: ArrivalRecord) -> Change:
     if row is None:
         return Change.NEW
-    stat = (arrival.size_bytes, arrival.mtime_ns, companions_to_json(arrival.companions))
-    same = (row.size_bytes, row.mtime_ns, row.companions) == stat
+    known = companions_from_json(row.companions)
+    same = (row.size_bytes, row.mtime_ns) == (arrival.size_bytes, arrival.mtime_ns)
     if row.state == FileState.PROCESSING:
         return Change.SAME
     if row.state in _PATIENT:
-        return Change.SAME if same and row.inode == _signed(arrival.inode) else Change.CHANGED
+        same = same and known == arrival.companions and row.inode == _signed(arrival.inode)
+        return Change.SAME if same else Change.CHANGED
+    # A companion that has gone takes nothing away: raw files are archived one by one.
+    same = same and set(arrival.companions) <= set(known)
     return Change.SAME if same else Change.SUPERSEDING
 
 

@@ -125,3 +125,30 @@ def test_counts_are_of_one_session_or_of_all(connection, session_id):
     assert ledger.counts(connection).seen == 2
     assert ledger.counts(connection, session_id).seen == 1
     assert ledger.counts(connection, session_id).done == 1
+
+
+def test_next_and_unfinished_can_be_asked_of_a_few_files_or_folders(connection):
+    first, second = see(connection, arrival("1"), arrival("2", root=b"/other"))
+    assert [e.source_file_id for e in ledger.next_ready(connection, NOW, 9, only=[second])] == [
+        second
+    ]
+    assert ledger.unfinished(connection, roots=[b"/data"]) == 1
+    assert ledger.unfinished(connection, only=[first, second]) == 2
+
+
+def test_what_failed_is_found_by_path(connection):
+    waiting, refused, fine = see(connection, arrival("w"), arrival("r"), arrival("f"))
+    ledger.retry_later(connection, waiting, "truncated", "Ends early.", SOON, NOW)
+    ledger.refuse(connection, refused, "spectrum", "A spectrum.", NOW)
+    assert ledger.waiting(connection) == (waiting,)
+    assert set(ledger.failed(connection)) == {waiting, refused}
+    assert ledger.failed(connection, [b"/data/r", b"/data/f"]) == (refused,)
+    assert fine not in ledger.failed(connection)
+
+
+def test_a_pixel_size_said_by_hand_stays_with_the_file_until_it_is_asked_for_again(connection):
+    (file_id,) = see(connection, arrival())
+    ledger.reopen(connection, [file_id], now=NOW, pixel_size_nm=0.03)
+    assert ledger.entry(connection, file_id).pixel_size_nm == 0.03
+    ledger.reopen(connection, [file_id], now=NOW)
+    assert ledger.entry(connection, file_id).pixel_size_nm is None

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
@@ -30,6 +30,7 @@ def shared_connection(tmp_path_factory, empty_database):
     owner.dispose()
 
 
+@settings(max_examples=40)
 @given(results())
 def test_a_result_comes_back_from_the_database_as_it_was(shared_connection, record):
     with shared_connection.begin():
