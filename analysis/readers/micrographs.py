@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from analysis.readers.names import (
 )
 from analysis.readers.pixels import blank_rows_at_end, grey, is_constant, pixel_sha256, portable
 from analysis.readers.signal import Signal
+from analysis.readers.stated import name
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +193,7 @@ def _frames_of(
 
 
 def _micrograph(
-    name: str,
+    file_name: str,
     signal_index: int,
     signal: Signal,
     frame: int,
@@ -204,15 +206,19 @@ def _micrograph(
     return Micrograph(
         image=image,
         source=Source(
-            file_name=name,
+            file_name=file_name,
             signal_index=signal_index,
-            signal_title=signal.title,
+            signal_title=name(signal.title) or "",
             frame_index=frame if signal.is_series else None,
             frame_count=signal.frame_count,
             is_sum=signal.is_sum,
         ),
         calibration=calibration,
-        acquisition=signal.acquisition,
+        acquisition=replace(
+            signal.acquisition,
+            instrument=name(signal.acquisition.instrument),
+            detector=name(signal.acquisition.detector),
+        ),
         pixel_sha256=pixel_sha256(image),
         suspect=signal.suspect or tail,
     )

@@ -1,8 +1,10 @@
-"""Numbers and times as files state them: read where they can be, None where they cannot."""
+"""Numbers, times and names as files state them: read where they can be, None where they cannot."""
 
 import math
 from collections.abc import Iterable
 from datetime import datetime
+
+LONGEST_NAME = 200
 
 
 def number(value: object) -> float:
@@ -27,3 +29,9 @@ def local_time(text: str | None, formats: Iterable[str]) -> datetime | None:
         except ValueError:
             continue
     return None
+
+
+def name(text: str | None) -> str | None:
+    """The text on one line of at most 200 printable characters; None where nothing is left."""
+    printable = "".join(one if one.isprintable() else " " for one in (text or "")[:LONGEST_NAME])
+    return " ".join(printable.split()) or None

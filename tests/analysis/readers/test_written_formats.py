@@ -253,6 +253,15 @@ def test_diffraction_of_velox_is_refused(tmp_path: Path, optics: dict[str, str],
     assert refusal_of(tmp_path / "a.emd").code is ErrorCode.DIFFRACTION
 
 
+def test_a_name_comes_as_one_printable_line(tmp_path: Path) -> None:
+    write_velox(tmp_path / "a.emd", {"Ceta\x1b[31m\n" + 500 * "x": counts(64, 64)})
+    (micrograph,) = read_micrographs(tmp_path / "a.emd")
+    for found in (micrograph.source.signal_title, micrograph.acquisition.detector):
+        assert found is not None
+        assert found.isprintable()
+        assert len(found) <= 200
+
+
 # ── tvips, h5, png ───────────────────────────────────────────────────────────
 
 
