@@ -3,10 +3,20 @@
 Servers of network shares send no events to inotify, and SQLite is not safe on them.
 """
 
+import os
+import re
 from pathlib import Path
 
-NETWORK_FILE_SYSTEMS = frozenset({"cifs", "smb3", "smbfs", "nfs", "nfs4", "9p", "afs", "ncpfs"})
+NETWORK_FILE_SYSTEMS = frozenset(
+    {
+        *("cifs", "smb3", "smbfs", "nfs", "nfs4", "9p", "afs", "coda", "ncpfs"),
+        *("ceph", "lustre", "gpfs", "beegfs", "orangefs"),  # a facility's shared disks
+        *("virtiofs", "vboxsf"),  # folders of the host of a virtual machine
+    }
+)
 MOUNT_TABLE = Path("/proc/self/mountinfo")
+
+_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def file_system_type(folder: Path, mount_table: str | None = None) -> str:
@@ -16,15 +26,18 @@ def file_system_type(folder: Path, mount_table: str | None = None) -> str:
         folder: an existing folder.
         mount_table: text of /proc/self/mountinfo (see proc(5)); read where not given.
     """
-    table = MOUNT_TABLE.read_text(encoding="utf-8") if mount_table is None else mount_table
+    table = os.fsdecode(MOUNT_TABLE.read_bytes()) if mount_table is None else mount_table
     resolved = folder.resolve()
-    best = (-1, "unknown")
-    for line in table.splitlines():
+    depth, found = -1, "unknown"
+    for line in table.split("\n"):
         fields, _, rest = line.partition(" - ")
-        mount_point = Path(_unescaped(fields.split()[4]))
-        if resolved.is_relative_to(mount_point):  # a later mount hides an earlier one
-            best = max(best, (len(mount_point.parts), rest.split()[0]), key=lambda item: item[0])
-    return best[1]
+        if not rest:
+            continue
+        mount_point = Path(_unescaped(fields.split(" ")[4]))
+        # A later mount hides an earlier one at the same place, as a share does its autofs.
+        if resolved.is_relative_to(mount_point) and len(mount_point.parts) >= depth:
+            depth, found = len(mount_point.parts), rest.split(" ")[0]
+    return found
 
 
 def is_network(file_system: str) -> bool:
@@ -33,4 +46,4 @@ def is_network(file_system: str) -> bool:
 
 
 def _unescaped(field: str) -> str:
-    return field.encode("latin-1", "surrogateescape").decode("unicode_escape")
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), field)
