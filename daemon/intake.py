@@ -4,9 +4,10 @@ Events only say where to look sooner. Whatever they miss, the walk finds; whatev
 is queued once.
 """
 
+import contextlib
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from analysis.errors import ErrorCode
 from analysis.readers import primary_of
 from daemon.names import printable
 from daemon.settle import SettleTracker, Stamp
-from daemon.walk import Root, RootVanished, holds, survey, walk
+from daemon.walk import Root, RootVanished, holds, is_there, single, survey, walk
 from daemon.watcher import Hint, HintKind
 from schema import ledger, sightings
 from schema.records import ArrivalRecord, FileState, SessionRecord
@@ -32,20 +33,40 @@ class Intake:
     Args:
         roots: the watched folders.
         tracker: decides when a file has settled.
+        is_polled: whether a root is looked at by the walk alone.
     """
 
-    def __init__(self, roots: Sequence[Root], tracker: SettleTracker) -> None:
+    def __init__(
+        self,
+        roots: Sequence[Root],
+        tracker: SettleTracker,
+        is_polled: Callable[[Root], bool] = lambda _: False,
+    ) -> None:
         self._roots = roots
         self._tracker = tracker
+        self._is_polled = is_polled
         self._ids: dict[bytes, int] = {}
         self._latest: dict[bytes, ArrivalRecord] = {}
+        self._heard: dict[bytes, dict[bytes, HintKind]] = {}
+        self._foreign: set[bytes] = set()
         self._vanished: set[bytes] = set()
         self.session: tuple[int, SessionRecord] | None = None
 
     @property
     def unsettled(self) -> int:
-        """Files that are still being written, as far as is known."""
-        return len(self._tracker)
+        """Files that are still being written, as far as is known; none where a root is gone."""
+        folders = [os.path.dirname(path) for path in self._tracker.paths()]
+        roots = map(self._root_of, folders)
+        return sum(root is None or root.path not in self._vanished for root in roots)
+
+    @property
+    def vanished(self) -> frozenset[bytes]:
+        """The roots that were not there at the last walk."""
+        return frozenset(self._vanished)
+
+    def frozen(self) -> tuple[bytes, ...]:
+        """The roots that are not there now: their files are left as they were."""
+        return tuple(root.path for root in self._roots if not is_there(root))
 
     def warnings(self) -> tuple[str, ...]:
         """What keeps folders from being watched, for people."""
@@ -58,32 +79,81 @@ class Intake:
         """Look at everything; `seconds` is the monotonic clock."""
         for root in self._roots:
             try:
-                arrivals = walk(root)
+                walked = walk(root)
             except RootVanished:
                 if root.path not in self._vanished:
                     log.warning("the watched folder %s has vanished", printable(root.path))
                 self._vanished.add(root.path)
                 continue
             self._vanished.discard(root.path)
-            self.take_in(connection, arrivals, now, seconds)
-            gone = ledger.mark_absent(connection, root.path, [a.path for a in arrivals])
-            if gone:
-                log.info("%d raw files below %s are gone", gone, printable(root.path))
+            self.take_in(connection, walked.arrivals, now, seconds)
+            if walked.is_whole:
+                self._note_gone(connection, root, {arrival.path for arrival in walked.arrivals})
+
+    def look_again(
+        self, connection: Connection, arrival: ArrivalRecord, now: datetime, seconds: float
+    ) -> None:
+        """A file was not what the ledger says: if it changed, it has to settle anew."""
+        try:
+            found = single(arrival.path, arrival.root)
+        except OSError:  # the next attempt says so
+            return
+        self.take_in(connection, [found], now, seconds)
+
+    def _note_gone(self, connection: Connection, root: Root, found: Set[bytes]) -> None:
+        gone = ledger.mark_absent(connection, root.path, found)
+        if gone:
+            log.info("%d raw files below %s are gone", gone, printable(root.path))
+        for path in {*self._tracker.paths(), *self._foreign} - found:
+            if holds(root, os.path.dirname(path)):
+                self._forget(path)
+                self._foreign.discard(path)
 
     def hear(
         self, connection: Connection, hints: Iterable[Hint], now: datetime, seconds: float
     ) -> None:
         """Look where something happened, and again at every file that has not settled."""
         heard = {hint.path: hint.kind for hint in hints if hint.kind is not HintKind.WALK}
-        folders = {os.path.dirname(path) for path in (*heard, *self._tracker.paths())}
-        for folder in folders:
-            root = next((root for root in self._roots if holds(root, folder)), None)
-            if root is None:
+        for folder, names in self._places(heard).items():
+            try:
+                arrivals = self._found(folder, names)
+            except (RootVanished, OSError):  # the walk says so, once
                 continue
-            arrivals = survey(root, folder)
             self._drop_vanished(connection, folder, arrivals)
             self._look(connection, arrivals, heard, now, seconds)
         self._settle(connection, now, seconds)
+
+    def _places(self, heard: Iterable[bytes]) -> dict[bytes, set[bytes]]:
+        """Where to look, and at which names: what was heard of, and what has not settled."""
+        places: dict[bytes, set[bytes]] = {}
+        for path in (*heard, *self._tracker.paths()):
+            folder, name = os.path.split(path)
+            places.setdefault(folder, set()).add(name)
+        heard_in = {os.path.dirname(path) for path in heard}
+        return {
+            folder: names
+            for folder, names in places.items()
+            if folder in heard_in or not self._waits_for_the_walk(folder)
+        }
+
+    def _waits_for_the_walk(self, folder: bytes) -> bool:
+        root = self._root_of(folder)
+        return root is not None and self._is_polled(root)
+
+    def _found(self, folder: bytes, names: Set[bytes]) -> list[ArrivalRecord]:
+        """What stands there now. Outside the roots only files named by hand are looked at."""
+        root = self._root_of(folder)
+        if root is not None:
+            return survey(root, folder, names)
+        found: list[ArrivalRecord] = []
+        for path in self._tracker.paths():
+            if os.path.dirname(path) == folder:
+                with contextlib.suppress(OSError):
+                    found.append(single(path, self._latest[path].root))
+        return found
+
+    def _root_of(self, folder: bytes) -> Root | None:
+        return next((root for root in self._roots if holds(root, folder)), None)
 
     def _look(
         self,
@@ -94,15 +164,16 @@ class Intake:
         seconds: float,
     ) -> None:
         concerned = [
-            (arrival, _last_kind(arrival, heard))
+            arrival
             for arrival in arrivals
-            if arrival.path in self._tracker or _last_kind(arrival, heard) is not None
+            if arrival.path in self._tracker or not heard.keys().isdisjoint(_members(arrival))
         ]
-        fresh = [arrival for arrival, _ in concerned if arrival.path not in self._tracker]
+        fresh = [arrival for arrival in concerned if arrival.path not in self._tracker]
         self.take_in(connection, fresh, now, seconds)
-        for arrival, kind in concerned:
+        for arrival in concerned:
             if arrival.path not in self._tracker:
                 continue
+            kind = self._last_kind(arrival, heard)
             if kind is HintKind.CHANGED:
                 self._tracker.modified(arrival.path)
             self._observe(arrival, seconds)
@@ -118,7 +189,8 @@ class Intake:
     ) -> tuple[Sighting, ...]:
         """Write arrivals into the ledger; those not finished are tracked until they settle."""
         seen: list[Sighting] = []
-        for session_id, group in self._by_session(arrivals):
+        known = [arrival for arrival in arrivals if arrival.path not in self._foreign]
+        for session_id, group in self._by_session(known):
             found = sightings.observe(connection, group, session_id, now)
             for arrival, sighting in zip(group, found, strict=True):
                 self._place(connection, arrival, sighting, now, seconds)
@@ -135,13 +207,14 @@ class Intake:
         seconds: float,
     ) -> None:
         if sighting.state not in _UNSETTLED:
-            self._tracker.forget(arrival.path)
+            self._forget(arrival.path)
             return
         name = os.fsdecode(os.path.basename(arrival.path))
         if primary_of(name, ()) is None:
             message = f"Files named *{os.path.splitext(name)[1]} are no micrographs."
             code = ErrorCode.UNKNOWN_SUFFIX
             ledger.refuse(connection, sighting.source_file_id, code, printable(message), now)
+            self._foreign.add(arrival.path)  # a log file grows all day: once is enough
             return
         self._track(sighting.source_file_id, arrival, seconds)
 
@@ -155,7 +228,9 @@ class Intake:
 
     def _settle(self, connection: Connection, now: datetime, seconds: float) -> None:
         for path in self._tracker.settled(seconds):
-            ledger.ready(connection, self._ids[path], self._latest[path], now)
+            state = ledger.entry(connection, self._ids[path]).state
+            if state in _UNSETTLED:  # else somebody asked for it before it had settled
+                ledger.ready(connection, self._ids[path], self._latest[path], now)
             self._forget(path)
 
     def _drop_vanished(
@@ -171,6 +246,21 @@ class Intake:
         self._tracker.forget(path)
         self._ids.pop(path, None)
         self._latest.pop(path, None)
+        self._heard.pop(path, None)
+
+    def _last_kind(
+        self, arrival: ArrivalRecord, heard: Mapping[bytes, HintKind]
+    ) -> HintKind | None:
+        """What the news of its files mean: closed only where nobody writes to any of them.
+
+        That a companion was closed says nothing about the primary file.
+        """
+        news = {path: heard[path] for path in _members(arrival) if path in heard}
+        known = self._heard.setdefault(arrival.path, {})
+        known.update(news)
+        if not news:
+            return None
+        return HintKind.CHANGED if HintKind.CHANGED in known.values() else known.get(arrival.path)
 
     def _by_session(
         self, arrivals: Sequence[ArrivalRecord]
@@ -197,10 +287,5 @@ def stamp(arrival: ArrivalRecord) -> Stamp:
     return (*own, *(number for pair in others for number in pair))
 
 
-def _last_kind(arrival: ArrivalRecord, heard: Mapping[bytes, HintKind]) -> HintKind | None:
-    """What was heard of a file, or of a companion: of two, that it is still being written."""
-    paths = (arrival.path, *(companion.path for companion in arrival.companions))
-    kinds = {heard[path] for path in paths if path in heard}
-    if HintKind.CHANGED in kinds:
-        return HintKind.CHANGED
-    return HintKind.CLOSED if kinds else None
+def _members(arrival: ArrivalRecord) -> tuple[bytes, ...]:
+    return (arrival.path, *(companion.path for companion in arrival.companions))

@@ -24,11 +24,11 @@ from daemon.errors import Exit
 from daemon.intake import Intake
 from daemon.names import printable
 from daemon.notify import extend_timeout, notify, status
-from daemon.runner import FileJob, Outcome, Runner
+from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
 from daemon.settle import SettleTracker
 from daemon.snapshot import CurrentFile, Moment, WatchedFolder
 from daemon.verdicts import Verdicts
-from daemon.walk import Root
+from daemon.walk import Root, holds
 from daemon.watcher import Watcher
 from schema import ledger, sessions
 from schema.ledger import LedgerEntry
@@ -81,8 +81,8 @@ class Supervisor:
         self._roots = [Root.of(watch) for watch in config.watch]
         intake = config.intake
         tracker = SettleTracker(intake.quiet_seconds, intake.quiet_seconds_without_events)
-        self._intake = Intake(self._roots, tracker)
         self._watcher = Watcher(self._roots, intake.poll)
+        self._intake = Intake(self._roots, tracker, self._watcher.is_polled)
         self._verdicts = Verdicts(engine, once, intake.retry_seconds)
         self._desk = Desk(engine, state, self._session_changed)
         self._due: dict[str, float] = {}
@@ -105,7 +105,8 @@ class Supervisor:
                 self._turn()
         finally:
             self._end()
-        return Exit.FAILED if self._given_up else Exit.DONE
+        unseen = self._once and self._intake.vanished
+        return Exit.FAILED if self._given_up or unseen else Exit.DONE
 
     def _start(self) -> None:
         notify(extend_timeout(MODEL_LOAD_SECONDS), status("loading the model"))
@@ -151,32 +152,41 @@ class Supervisor:
         shutil.rmtree(self._state.spool, ignore_errors=True)
 
     def _finish(self, outcome: Outcome) -> None:
-        verdict = self._verdicts.settle(outcome, self._clock.utc())
+        now = self._clock.utc()
+        verdict = self._verdicts.settle(outcome, now)
         if verdict.given_up:
             self._given_up.add(outcome.job.source_file_id)
+        else:
+            self._given_up.discard(outcome.job.source_file_id)
+        if outcome.kind is OutcomeKind.CHANGED:
+            with self._engine.begin() as connection:
+                arrival, seconds = outcome.job.arrival, self._clock.monotonic()
+                self._intake.look_again(connection, arrival, now, seconds)
 
     def _begin_next(self) -> None:
         if self._runner.current is not None:
             return
         now = self._clock.utc()
         with self._engine.begin() as connection:
-            waiting = ledger.next_ready(connection, now, limit=1, only=self._only)
+            waiting = ledger.next_ready(
+                connection, now, limit=1, only=self._only, frozen=self._intake.frozen()
+            )
             if not waiting:
                 return
             entry = waiting[0]
             ledger.begin(connection, entry.source_file_id, boot_id(), os.getpid(), now)
-        self._runner.submit(self._job(entry))
+            session = sessions.find(connection, entry.session_id) if entry.session_id else None
+        self._runner.submit(self._job(entry, session))
 
-    def _job(self, entry: LedgerEntry) -> FileJob:
-        watch = next((root.config for root in self._roots if root.path == entry.root), None)
-        session = self._intake.session
-        in_session = session is not None and session[0] == entry.session_id
+    def _job(self, entry: LedgerEntry, session: SessionRecord | None) -> FileJob:
+        folder = os.path.dirname(entry.path)
+        watch = next((root.config for root in self._roots if holds(root, folder)), None)
         return FileJob(
             source_file_id=entry.source_file_id,
             arrival=_arrival(entry),
             pixel_size_nm=entry.pixel_size_nm or (watch.pixel_size_nm if watch else None),
             force=entry.forced or self._config.analysis.force_out_of_domain,
-            session_uuid=session[1].uuid if session is not None and in_session else None,
+            session_uuid=session.uuid if session else None,
         )
 
     def _hear(self) -> None:
@@ -190,8 +200,11 @@ class Supervisor:
     def _walk(self) -> None:
         self._walk_now = False
         self._due["walk"] = self._clock.monotonic() + self._walk_seconds()
+        vanished = self._intake.vanished
         with self._engine.begin() as connection:
             self._intake.walk(connection, self._clock.utc(), self._clock.monotonic())
+        if vanished - self._intake.vanished:
+            self._watcher.renew()
 
     def _walk_seconds(self) -> float:
         intake = self._config.intake
@@ -211,7 +224,8 @@ class Supervisor:
             if self._only is not None:
                 left = ledger.unfinished(connection, only=self._only)
             else:
-                left = ledger.unfinished(connection, roots=[root.path for root in self._roots])
+                roots = {root.path for root in self._roots} - self._intake.vanished
+                left = ledger.unfinished(connection, roots=roots)
         return left <= len(self._given_up)
 
     def _moment(self) -> Moment:

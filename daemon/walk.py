@@ -8,16 +8,26 @@ import errno
 import fnmatch
 import logging
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from analysis.readers import grouped
+from analysis.readers import field_of_view_stem, grouped
 from daemon.config import WatchConfig
+from daemon.names import printable
 from schema.records import ArrivalRecord, Companion
 
 log = logging.getLogger(__name__)
 
+# In any case of letters: many microscopes run Windows.
 UNFINISHED = ("~*", "*.tmp", "*.part", "*.part[0-9]*", "*.partial", "*.crdownload", "*.filepart")
+
+
+FEW_NAMES = 50
+
+_UNFINISHED = re.compile("|".join(map(fnmatch.translate, UNFINISHED)), re.IGNORECASE)
+
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)
 
 
 class RootVanished(Exception):
@@ -25,49 +35,96 @@ class RootVanished(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Walked:
+    """What a walk found, sorted by path.
+
+    `is_whole` is False where a folder could not be listed just now: what was not found may well
+    be there.
+    """
+
+    arrivals: tuple[ArrivalRecord, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Root:
-    """A watched folder as it was found at the start."""
+    """A watched folder as it was found at the start.
+
+    `device` holds it. `device_below` is what shows where the disk or share is unmounted; None
+    where the folder lies on the first file system of all.
+    """
 
     config: WatchConfig
     path: bytes
     device: int
+    device_below: int | None = None
 
     @classmethod
     def of(cls, config: WatchConfig) -> "Root":
         """The folder as it is now.
 
         Raises:
-            OSError: it is not there.
+            OSError: it is not there, or no folder.
         """
         path = os.fsencode(config.folder.resolve())
-        return cls(config=config, path=path, device=os.stat(path).st_dev)
+        with os.scandir(path):
+            device = os.stat(path).st_dev
+        return cls(config=config, path=path, device=device, device_below=_device_below(path))
 
 
-def walk(root: Root) -> list[ArrivalRecord]:
-    """Every primary file below a root, with its companions, sorted by path.
+def is_there(root: Root) -> bool:
+    """Whether the folder is the one of the start; a share mounted again has a new device number."""
+    try:
+        device = os.stat(root.path).st_dev
+    except OSError:
+        return False
+    if device == root.device:
+        return True
+    return root.device_below is not None and device != root.device_below
+
+
+def walk(root: Root) -> Walked:
+    """Every primary file below a root, with its companions.
 
     Raises:
-        RootVanished: the folder is missing or lies on another device than at the start.
+        RootVanished: the folder is missing, or what was mounted there is not.
     """
-    try:
-        present = os.stat(root.path).st_dev == root.device
-    except OSError:
-        present = False
-    if not present:
+    if not is_there(root):
         raise RootVanished(os.fsdecode(root.path))
     arrivals: list[ArrivalRecord] = []
+    is_whole = True
     folders = [root.path]
     while folders:
-        found, below = _survey(root, folders.pop())
+        folder = folders.pop()
+        try:
+            found, below = _survey(root, folder)
+        except OSError as error:
+            is_whole &= _cannot_list(folder, error)
+            continue
         arrivals.extend(found)
         if root.config.recursive:
             folders.extend(below)
-    return sorted(arrivals, key=lambda arrival: arrival.path)
+    found_all = sorted(arrivals, key=lambda arrival: arrival.path)
+    return Walked(arrivals=tuple(found_all), is_whole=is_whole)
 
 
-def survey(root: Root, folder: bytes) -> list[ArrivalRecord]:
-    """The primary files of one folder below a root; empty where the folder is gone."""
-    return _survey(root, folder)[0]
+def survey(root: Root, folder: bytes, names: Collection[bytes]) -> list[ArrivalRecord]:
+    """Those primary files of one folder below a root that some of these names may belong to.
+
+    Raises:
+        RootVanished: the root is not there.
+        OSError: the folder cannot be listed just now; where it is gone, there is nothing in it.
+    """
+    if not is_there(root):
+        raise RootVanished(os.fsdecode(root.path))
+    stems = {os.fsencode(field_of_view_stem(os.fsdecode(name))) for name in names}
+    prefixes = tuple(stems) if len(stems) <= FEW_NAMES else (b"",)
+    try:
+        return _survey(root, folder, prefixes)[0]
+    except OSError as error:
+        if not _cannot_list(folder, error):
+            raise
+        return []
 
 
 def holds(root: Root, folder: bytes) -> bool:
@@ -77,28 +134,40 @@ def holds(root: Root, folder: bytes) -> bool:
     return root.config.recursive and folder.startswith(os.path.join(root.path, b""))
 
 
-def single(path: bytes) -> ArrivalRecord:
-    """One file named by hand and its companions; its root is its folder.
+def single(path: bytes, root: bytes | None = None) -> ArrivalRecord:
+    """One file named by hand and its companions; a companion stands for its primary file.
+
+    Args:
+        path: absolute.
+        root: the watched folder it was found through; else its own folder.
 
     Raises:
         OSError: it is not there.
     """
     folder, name = os.path.split(path)
-    files = {name: os.lstat(path)}
-    siblings = grouped([os.fsdecode(entry) for entry in os.listdir(folder)])
-    companions = [os.fsencode(other) for other in siblings.get(os.fsdecode(name), ())]
-    files |= {other: os.lstat(os.path.join(folder, other)) for other in companions}
-    return _arrival(folder, name, companions, files, folder)
+    os.lstat(path)
+    primary, companions = _group_of(name, os.listdir(folder))
+    files = {other: os.lstat(os.path.join(folder, other)) for other in (primary, *companions)}
+    return _arrival(folder, primary, companions, files, root or folder)
 
 
-def _survey(root: Root, folder: bytes) -> tuple[list[ArrivalRecord], list[bytes]]:
-    """Arrivals in a folder, and the folders below it."""
+def _group_of(name: bytes, siblings: Collection[bytes]) -> tuple[bytes, list[bytes]]:
+    text = os.fsdecode(name)
+    groups = grouped([os.fsdecode(other) for other in siblings])
+    primary = next((key for key, others in groups.items() if text in others), text)
+    return os.fsencode(primary), [os.fsencode(other) for other in groups.get(primary, ())]
+
+
+def _survey(
+    root: Root, folder: bytes, prefixes: tuple[bytes, ...] = (b"",)
+) -> tuple[list[ArrivalRecord], list[bytes]]:
+    """Arrivals in a folder whose names begin so, and the folders below it."""
     files: dict[bytes, os.stat_result] = {}
     below: list[bytes] = []
     for entry in _entries(folder):
-        if _is_unfinished(entry.name, root.config.ignore):
+        if not entry.name.startswith(prefixes) or _is_unfinished(entry.name, root.config.ignore):
             continue
-        if entry.is_dir(follow_symlinks=False):
+        if _is_folder(entry):
             below.append(entry.path)
         elif (status := _status(entry)) is not None:
             files[entry.name] = status
@@ -136,12 +205,32 @@ def _arrival(
 
 
 def _entries(folder: bytes) -> Iterator[os.DirEntry[bytes]]:
+    with os.scandir(folder) as entries:
+        yield from entries
+
+
+def _cannot_list(folder: bytes, error: OSError) -> bool:
+    """Whether it is certain that nothing can be read there, as opposed to a passing failure."""
+    if error.errno != errno.ENOENT:  # it may have gone since it was listed
+        log.warning("cannot list %s: %s", printable(folder), error.strerror)
+    return error.errno in _NOTHING_THERE
+
+
+def _device_below(path: bytes) -> int | None:
+    """Device of the folder that holds the mount point `path` lies under."""
+    device = os.stat(path).st_dev
+    while (parent := os.path.dirname(path)) != path:
+        path = parent
+        if (found := os.stat(path).st_dev) != device:
+            return found
+    return None
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
     try:
-        with os.scandir(folder) as entries:
-            yield from entries
-    except OSError as error:
-        if error.errno != errno.ENOENT:  # it may have gone since it was listed
-            log.warning("cannot list %r: %s", os.fsdecode(folder), error.strerror)
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _status(entry: os.DirEntry[bytes]) -> os.stat_result | None:
@@ -157,4 +246,6 @@ def _is_unfinished(name: bytes, ignore: tuple[str, ...]) -> bool:
     text = os.fsdecode(name)
     if text.startswith("."):
         return True
-    return any(fnmatch.fnmatchcase(text, pattern) for pattern in (*UNFINISHED, *ignore))
+    if _UNFINISHED.match(text):
+        return True
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in ignore)

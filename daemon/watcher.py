@@ -17,6 +17,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from daemon.mounts import file_system_type, is_network
+from daemon.names import printable
 from daemon.snapshot import WatchMode
 from daemon.walk import Root
 
@@ -86,7 +87,8 @@ class Watcher:
 
     def __init__(self, roots: Sequence[Root], poll: Literal["auto", "always", "never"]) -> None:
         self._roots = roots
-        self._polled = {root.path: _must_poll(root, poll) for root in roots}
+        self._polled = frozenset(root.path for root in roots if _must_poll(root, poll))
+        self._without_events: set[bytes] = set()
         self._hints: queue.Queue[Hint] = queue.Queue(HINT_QUEUE_LENGTH)
         self._handler = HintHandler(self._hints)
         self._observer: BaseObserver | None = None
@@ -94,30 +96,36 @@ class Watcher:
     @property
     def polls(self) -> bool:
         """Whether some root has no events and is only walked."""
-        return any(self._polled.values())
+        return any(self.is_polled(root) for root in self._roots)
+
+    def is_polled(self, root: Root) -> bool:
+        """Whether a root has no events and is only walked."""
+        return root.path in self._polled or root.path in self._without_events
 
     def mode(self, root: Root) -> WatchMode:
         """How new files below a root are noticed between two walks."""
-        return "polling" if self._polled[root.path] else "events"
+        return "polling" if self.is_polled(root) else "events"
 
     def start(self) -> None:
         """Ask for events; where the system refuses, the folder is polled from now on."""
-        self._observer = Observer()
-        self._observer.start()
-        for root in self._roots:
-            if self._polled[root.path]:
-                continue
+        self._without_events = set()
+        wanted = [root for root in self._roots if root.path not in self._polled]
+        if not wanted:
+            return
+        try:
+            observer = Observer()
+            observer.start()
+        except OSError as error:
+            for root in wanted:
+                self._do_without(root, error)
+            return
+        self._observer = observer
+        for root in wanted:
+            path, recursive = os.fsdecode(root.path), root.config.recursive
             try:
-                self._observer.schedule(
-                    self._handler, os.fsdecode(root.path), recursive=root.config.recursive
-                )
+                observer.schedule(self._handler, path, recursive=recursive)
             except OSError as error:
-                self._polled[root.path] = True
-                log.warning(
-                    "no events from %s (%s); it is polled instead",
-                    os.fsdecode(root.path),
-                    error.strerror,
-                )
+                self._do_without(root, error)
 
     def stop(self) -> None:
         """Ask for no more events."""
@@ -134,10 +142,14 @@ class Watcher:
         if observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters):
             return False
         log.warning("the file event observer had died and is started again")
+        self.renew()
+        return True
+
+    def renew(self) -> None:
+        """Ask for events anew: an observer died, or a folder is there again."""
         with contextlib.suppress(RuntimeError):
             self.stop()
         self.start()
-        return True
 
     def overflowed(self) -> bool:
         """Whether hints were lost since the last call."""
@@ -151,6 +163,11 @@ class Watcher:
             while True:
                 found.append(self._hints.get_nowait())
         return found
+
+    def _do_without(self, root: Root, error: OSError) -> None:
+        self._without_events.add(root.path)
+        reason = error.strerror or error
+        log.warning("no events from %s (%s); it is polled instead", printable(root.path), reason)
 
 
 def _must_poll(root: Root, poll: Literal["auto", "always", "never"]) -> bool:

@@ -1,0 +1,279 @@
+"""The walk finds every file a microscope writes, and nothing else."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.config import WatchConfig
+from daemon.walk import Root, RootVanished, holds, single, survey, walk
+
+
+def root_of(folder: Path, **options) -> Root:
+    return Root.of(WatchConfig(folder=folder, **options))
+
+
+def names_found(folder: Path, **options) -> list[bytes]:
+    return [
+        os.path.relpath(arrival.path, os.fsencode(folder))
+        for arrival in walk(root_of(folder, **options)).arrivals
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"\xff\xfe not utf-8.dm4",
+        b"two\nlines.dm4",
+        b"x" * 251 + b".dm4",
+        "🔬 Au.dm4".encode(),
+        b"-rf %s \x1b[31m.dm4",
+        "é.dm4".encode(),
+        "e\u0301.dm4".encode(),
+    ],
+)
+def test_a_name_is_bytes_and_comes_back_unchanged(folder, name):
+    path = os.path.join(os.fsencode(folder), name)
+    with open(path, "wb") as file:
+        file.write(b"four")
+    (arrival,) = walk(root_of(folder)).arrivals
+    status = os.stat(path)
+    assert arrival.path == path
+    assert arrival.root == os.fsencode(folder)
+    assert (arrival.size_bytes, arrival.mtime_ns, arrival.inode) == (
+        4,
+        status.st_mtime_ns,
+        status.st_ino,
+    )
+
+
+def test_names_that_differ_only_in_unicode_form_are_two_files(folder):
+    for name in ("é.dm4", "e\u0301.dm4"):
+        (folder / name).touch()
+    assert len(names_found(folder)) == 2
+
+
+def test_links_pipes_and_sockets_are_neither_followed_nor_reported(folder, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.dm4").touch()
+    (folder / "a.dm4").touch()
+    (folder / "file.dm4").symlink_to(folder / "a.dm4")
+    (folder / "out.dm4").symlink_to(outside / "secret.dm4")
+    (folder / "out").symlink_to(outside)
+    (folder / "loop").symlink_to(folder)
+    (folder / "dangling.dm4").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.dm4")
+    assert names_found(folder) == [b"a.dm4"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".hidden.dm4",
+        ".a.dm4.XyZ123",
+        "~a.dm4",
+        "a.dm4.tmp",
+        "A.DM4.TMP",
+        "a.dm4.part",
+        "a.dm4.part7",
+        "a.dm4.partial",
+        "a.dm4.crdownload",
+        "a.dm4.filepart",
+    ],
+)
+def test_what_writers_call_unfinished_files_is_left_alone(folder, name):
+    (folder / name).touch()
+    assert names_found(folder) == []
+
+
+def test_hidden_folders_are_left_alone(folder):
+    for name in (".~tmp~", ".snapshot"):
+        (folder / name).mkdir()
+        (folder / name / "a.dm4").touch()
+    assert names_found(folder) == []
+
+
+def test_ignored_patterns_are_left_alone(folder):
+    for name in ("a.dm4", "preview_a.tif", "a.jpg"):
+        (folder / name).touch()
+    assert names_found(folder, ignore=("preview_*", "*.jpg")) == [b"a.dm4"]
+
+
+def test_companions_come_with_their_primary_file(folder):
+    for name in ("x_1.ser", "x_2.ser", "x.emi", "s.mrc", "s.mrc.mdoc", "lone.emi", "lone.mdoc"):
+        (folder / name).write_text(name)
+    found = {
+        os.path.basename(arrival.path): [os.path.basename(c.path) for c in arrival.companions]
+        for arrival in walk(root_of(folder)).arrivals
+    }
+    assert found == {
+        b"x_1.ser": [b"x.emi"],
+        b"x_2.ser": [b"x.emi"],
+        b"s.mrc": [b"s.mrc.mdoc"],
+        b"lone.emi": [],
+        b"lone.mdoc": [],
+    }
+
+
+def test_a_companion_has_its_own_size_and_time(folder):
+    (folder / "x_1.ser").touch()
+    (folder / "x.emi").write_text("12345")
+    os.utime(folder / "x.emi", ns=(7, 7))
+    (arrival,) = walk(root_of(folder)).arrivals
+    assert [(c.size_bytes, c.mtime_ns) for c in arrival.companions] == [(5, 7)]
+
+
+def test_folders_below_belong_to_the_root_unless_it_is_not_recursive(folder):
+    (folder / "day" / "grid").mkdir(parents=True)
+    for name in ("a.dm4", "day/b.dm4", "day/grid/c.dm4"):
+        (folder / name).touch()
+    assert names_found(folder) == [b"a.dm4", b"day/b.dm4", b"day/grid/c.dm4"]
+    assert names_found(folder, recursive=False) == [b"a.dm4"]
+
+
+def test_ten_thousand_files_are_looked_at_once_each(folder):
+    count = 10_000
+    for number in range(count):
+        os.close(os.open(folder / f"f{number:05d}_1.ser", os.O_CREAT))
+    calls = calls_made(lambda: walk(root_of(folder)))
+    assert calls["scandir"] == 2  # once to see that the root is a folder, once to walk it
+    assert calls["stat"] < count + 100
+    assert calls.total() < 200 * count
+
+
+def calls_made(step) -> Counter[str]:
+    """How often each function was called, by name."""
+    calls: Counter[str] = Counter()
+
+    def profile(frame, event, argument) -> None:
+        if event == "call":
+            calls[frame.f_code.co_name] += 1
+        elif event == "c_call":
+            calls[argument.__name__] += 1
+
+    sys.setprofile(profile)
+    try:
+        step()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_a_look_at_one_file_does_not_look_at_its_ten_thousand_neighbours(folder):
+    for number in range(10_000):
+        os.close(os.open(folder / f"f{number:05d}.dm4", os.O_CREAT))
+    (folder / "x_1.ser").touch()
+    (folder / "x.emi").touch()
+    root = root_of(folder)
+    found = []
+    calls = calls_made(lambda: found.extend(survey(root, root.path, [b"x.emi"])))
+    assert [os.path.basename(arrival.path) for arrival in found] == [b"x_1.ser"]
+    assert [os.path.basename(c.path) for c in found[0].companions] == [b"x.emi"]
+    assert calls["stat"] < 10
+    assert calls.total() < 30_000
+
+
+def test_a_look_at_many_names_finds_them_all(folder):
+    names = [f"f{number:03d}.dm4".encode() for number in range(200)]
+    for name in names:
+        (folder / os.fsdecode(name)).touch()
+    root = root_of(folder)
+    assert len(survey(root, root.path, names)) == 200
+
+
+def test_a_root_that_is_gone_has_vanished(folder):
+    root = root_of(folder)
+    folder.rmdir()
+    with pytest.raises(RootVanished):
+        walk(root)
+    with pytest.raises(RootVanished):
+        survey(root, root.path, [b"a.dm4"])
+
+
+def test_a_root_on_another_device_has_vanished(folder):
+    root = root_of(folder)
+    with pytest.raises(RootVanished):
+        walk(replace(root, device=root.device + 1, device_below=root.device))
+
+
+MOUNTED = """
+import os, subprocess, sys
+from pathlib import Path
+from daemon.config import WatchConfig
+from daemon.walk import Root, is_there
+point = Path(sys.argv[1])
+mount = lambda: subprocess.run(["mount", "-t", "tmpfs", "none", point], check=True)
+mount()
+(point / "acq").mkdir()
+roots = [Root.of(WatchConfig(folder=folder)) for folder in (point, point / "acq")]
+print([is_there(root) for root in roots])
+subprocess.run(["umount", point], check=True)
+(point / "acq").mkdir()
+print([is_there(root) for root in roots])
+subprocess.run(["mount", "-t", "tmpfs", "none", point.parent], check=True)  # takes its number
+point.mkdir()
+mount()
+(point / "acq").mkdir()
+print([root.device == os.stat(root.path).st_dev for root in roots])
+print([is_there(root) for root in roots])
+"""
+
+
+def test_a_share_is_gone_while_unmounted_and_there_when_mounted_again(tmp_path):
+    point = tmp_path / "mnt" / "share"
+    point.mkdir(parents=True)
+    command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", MOUNTED]
+    try:
+        run = subprocess.run([*command, point], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare")
+    if "unshare" in run.stderr or "permission denied" in run.stderr:
+        pytest.skip(f"no mounts here: {run.stderr.strip()}")
+    assert run.stderr == ""
+    assert run.stdout.splitlines() == [
+        "[True, True]",
+        "[False, False]",
+        "[False, False]",
+        "[True, True]",
+    ]
+
+
+def test_a_root_that_is_a_file_is_no_root(folder):
+    (folder / "a.dm4").touch()
+    with pytest.raises(NotADirectoryError):
+        root_of(folder / "a.dm4")
+
+
+def test_a_folder_gone_since_it_was_listed_is_empty(folder):
+    root = root_of(folder)
+    assert survey(root, os.path.join(root.path, b"gone"), [b"a.dm4"]) == []
+
+
+def test_a_root_holds_itself_and_what_lies_below(folder):
+    root = root_of(folder)
+    flat = root_of(folder, recursive=False)
+    below = os.path.join(root.path, b"day")
+    assert holds(root, root.path)
+    assert holds(root, below)
+    assert not holds(root, root.path + b"_2")
+    assert holds(flat, root.path)
+    assert not holds(flat, below)
+
+
+def test_a_file_named_by_hand_brings_its_companions(folder):
+    for name in ("x_1.ser", "x.emi"):
+        (folder / name).touch()
+    by_primary = single(os.fsencode(folder / "x_1.ser"))
+    assert [os.path.basename(c.path) for c in by_primary.companions] == [b"x.emi"]
+    assert by_primary.root == os.fsencode(folder)
+    assert single(os.fsencode(folder / "x.emi")) == by_primary
+
+
+def test_a_file_named_by_hand_must_be_there(folder):
+    with pytest.raises(FileNotFoundError):
+        single(os.fsencode(folder / "nowhere.dm4"))
