@@ -54,9 +54,17 @@ class Child:
         """Process id while it runs."""
         return self._process.pid if self._process else None
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.is_alive()
+
     def start(self) -> None:
-        """Start the process if it does not run."""
-        if self._process is not None and self._process.is_alive():
+        """Start the process if it does not run.
+
+        It dies with the thread that starts it: the kernel takes that thread for its parent.
+        """
+        if self.is_alive:
             return
         self.stop(grace_seconds=0)
         context = multiprocessing.get_context("spawn")
@@ -72,13 +80,13 @@ class Child:
         self._connection = ours
 
     def send(self, message: object) -> None:
-        """Hand a message over, starting the process first where needed.
+        """Hand a message over. Never to a fresh process, which would take it for another one.
 
         Raises:
-            ChildDied: it went away while taking the message.
+            ChildDied: it does not run, or went away while taking the message.
         """
-        self.start()
-        assert self._connection is not None  # noqa: S101 - start() just made it
+        if self._connection is None or not self.is_alive:
+            raise self._died()
         try:
             self._connection.send(message)
         except (BrokenPipeError, ConnectionError) as error:

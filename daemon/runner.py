@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from daemon.children import Child, ChildDied, DeadlineMissed
-from daemon.errors import ConfigError, DaemonCode
+from daemon.errors import ConfigError, DaemonCode, DaemonError
 from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, ParseRequest
 from daemon.record import KnownResults
 from daemon.spool import CannotSpool, ChangedWhileCopied, Spooled, spool_arrival
@@ -128,9 +128,12 @@ class Runner:
 
         Raises:
             ConfigError: the bundle cannot be loaded.
-            ChildDied, DeadlineMissed: the worker did not come up.
+            DaemonError: the worker did not come up.
         """
-        self._ensure_worker()
+        try:
+            self._ensure_worker()
+        except _AttemptFailed as failure:
+            raise DaemonError(f"the model could not be loaded: {failure}") from failure
         self._parser.start()
         self._thread.start()
 
@@ -158,7 +161,7 @@ class Runner:
 
     def stop(self, grace_seconds: float) -> None:
         """Let the file in hand finish within the grace, else abandon it; end the children."""
-        if self._thread.is_alive():
+        if self._thread.is_alive() and not self._abandon.is_set():
             deadline = time.monotonic() + grace_seconds
             while self._in_hand and self._outcomes.empty() and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -185,7 +188,12 @@ class Runner:
             kind = OutcomeKind.ABANDONED if self._abandon.is_set() else failure.kind
             return Outcome(job=job, kind=kind, code=failure.code, message=str(failure))
         except ChangedWhileCopied:
-            return Outcome(job=job, kind=OutcomeKind.CHANGED)
+            return Outcome(
+                job=job,
+                kind=OutcomeKind.CHANGED,
+                code=DaemonCode.STILL_WRITTEN,
+                message="The file changed after it had come to rest.",
+            )
         except CannotSpool as error:
             return Outcome(job=job, kind=OutcomeKind.REFUSED, code=error.code, message=str(error))
         except OSError as error:
@@ -216,19 +224,21 @@ class Runner:
         )
         origin = _origin(job, spooled)
         self.stage = "reading"
+        self._parser.start()
         _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(request))
         results: list[ResultRecord] = []
-        while isinstance(message := self._from_parser(), ParsedFrame):
-            try:
+        try:
+            while isinstance(message := self._from_parser(), ParsedFrame):
                 results.append(self._analyse_frame(job, message, origin))
-            except BaseException:
-                self._parser.stop(grace_seconds=0)  # it waits in mid-series for the next request
-                raise
-            _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(NextFrame()))
-            self.stage = "reading"
+                _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(NextFrame()))
+                self.stage = "reading"
+        except BaseException:
+            self._parser.stop(grace_seconds=0)  # it waits in mid-series for the next order
+            raise
         if isinstance(message, ParseFailure):
             raise _parse_failed(message)
         if not isinstance(message, ParseEnd) or message.frames != len(results):
+            self._parser.stop(grace_seconds=0)
             raise RuntimeError(f"the parser answered {message!r} after {len(results)} frames")
         return tuple(results)
 
@@ -247,11 +257,12 @@ class Runner:
         )
         _guarded(DaemonCode.WORKER_DIED, lambda: self._worker.send(request))
         answer = self._from_worker(self._limits.worker_seconds)
-        if isinstance(answer, AnalysedFrame):
-            return answer.result
         if isinstance(answer, AnalysisFailure):
             raise _analysis_failed(answer)
-        raise RuntimeError(f"the worker answered {answer!r}")
+        if isinstance(answer, AnalysedFrame) and _is_of(answer.result, frame):
+            return answer.result
+        self._worker.stop(grace_seconds=0)  # out of step: its next answer would be wrong too
+        raise RuntimeError("the worker answered something else than it was asked")
 
     def _from_parser(self) -> object:
         return _guarded(
@@ -260,21 +271,21 @@ class Runner:
         )
 
     def _from_worker(self, seconds: float) -> object:
-        try:
-            return _guarded(
-                DaemonCode.WORKER_DIED,
-                lambda: self._worker.receive(seconds, self._abandon.is_set),
-            )
-        except _AttemptFailed:
-            self._worker_ready = False
-            raise
+        return _guarded(
+            DaemonCode.WORKER_DIED, lambda: self._worker.receive(seconds, self._abandon.is_set)
+        )
 
     def _ensure_worker(self) -> None:
-        if self._worker_ready:
+        """A worker with its model loaded; no file is to blame where it does not come up."""
+        if self._worker_ready and self._worker.is_alive:
             return
+        self._worker_ready = False
         self._worker.stop(grace_seconds=0)
         self._worker.start()
-        answer = self._from_worker(BUNDLE_LOAD_SECONDS)
+        try:
+            answer = self._from_worker(BUNDLE_LOAD_SECONDS)
+        except _AttemptFailed as failure:
+            raise _AttemptFailed(OutcomeKind.IO_FAILED, failure.code, str(failure)) from failure
         if isinstance(answer, WorkerFailed):
             raise ConfigError(answer.message)
         if not isinstance(answer, WorkerReady):
@@ -293,6 +304,11 @@ def _guarded(code: DaemonCode, step: Callable[[], Answer]) -> Answer:
         raise _AttemptFailed(
             OutcomeKind.CHILD_DIED, DaemonCode.DEADLINE, f"Analysis stopped: {error}."
         ) from error
+
+
+def _is_of(result: ResultRecord, frame: ParsedFrame) -> bool:
+    made_from = (result.image.pixel_sha256, result.image.signal_index, result.image.frame_index)
+    return made_from == (frame.pixel_sha256, frame.source.signal_index, frame.source.frame_index)
 
 
 def _parse_failed(failure: ParseFailure) -> _AttemptFailed:
