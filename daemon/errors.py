@@ -18,6 +18,7 @@ class DaemonCode(StrEnum):
     IO_ERROR = "io_error"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     FILE_TOO_LARGE = "file_too_large"
+    STILL_WRITTEN = "still_written"
     PARSER_DIED = "parser_died"
     WORKER_DIED = "worker_died"
     DEADLINE = "deadline"

@@ -19,7 +19,6 @@ class Step(StrEnum):
     RETRY = "retry"
     QUARANTINE = "quarantine"
     AGAIN = "again"
-    RESETTLE = "resettle"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +44,12 @@ def decide(
         failed_attempts: failed readings before this one, since the file last changed.
         child_deaths: processes that have died with this file, this one included.
         once: `--once`: an unreadable file is quarantined at once, and a file that cannot be
-            opened is tried three times within 30 s.
+            opened, or that changed since it had settled, is tried three times within 30 s.
         retry_seconds: the rungs of the retry ladder.
     """
     simple = {
         OutcomeKind.DONE: Step.COMMIT,
         OutcomeKind.REFUSED: Step.REFUSE,
-        OutcomeKind.CHANGED: Step.RESETTLE,
         OutcomeKind.ABANDONED: Step.AGAIN,
     }
     if kind in simple:
@@ -60,7 +58,7 @@ def decide(
         poison = child_deaths >= CHILD_DEATHS_ALLOWED
         return Decision(step=Step.QUARANTINE if poison else Step.AGAIN)
     if once:
-        if kind is OutcomeKind.IO_FAILED:
+        if kind in (OutcomeKind.IO_FAILED, OutcomeKind.CHANGED):
             return Decision(step=Step.RETRY, wait_seconds=ONCE_IO_WAIT_SECONDS)
         return Decision(step=Step.QUARANTINE)
     if failed_attempts >= len(retry_seconds):

@@ -88,7 +88,8 @@ def parser_main(connection: Connection, limits: ReadLimits, memory_bytes: int) -
         except UnreadableYet as error:
             connection.send(ParseFailure(kind="unreadable", code=error.code, message=str(error)))
         except OSError as error:
-            connection.send(ParseFailure(kind="io", code="io_error", message=str(error)))
+            reason = f"The file cannot be read now: {error.strerror or error}."
+            connection.send(ParseFailure(kind="io", code="io_error", message=reason))
         except MemoryError:
             message = "Reading this file needs more memory than the parser may use."
             connection.send(ParseFailure(kind="unreadable", code="too_large", message=message))

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.errors import DaemonCode
-from schema.records import ArrivalRecord
+from schema.records import ArrivalRecord, Companion
 
 CHUNK_BYTES = 4 * 2**20
 
 
 class ChangedWhileCopied(Exception):
-    """The file was written to during the copy: it has not settled."""
+    """The file is not the one that had settled: written to since then, or during the copy."""
 
 
 class CannotSpool(Exception):
@@ -47,18 +47,18 @@ def spool_arrival(arrival: ArrivalRecord, folder: Path, limit_bytes: int) -> Spo
     """Copy the primary file and its companions into an empty folder, hashing as they pass.
 
     Raises:
-        ChangedWhileCopied: a file grew or changed meanwhile.
+        ChangedWhileCopied: a file is not as it was found, or changed meanwhile.
         CannotSpool: not a regular file, or larger than `limit_bytes`.
         OSError: the file cannot be read now, or the spool cannot be written.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     primary = folder / os.fsdecode(os.path.basename(arrival.path))
-    file_sha256 = _copy(arrival.path, primary, limit_bytes)
+    file_sha256 = _copy(arrival, primary, limit_bytes)
     content = [file_sha256]
     for companion in arrival.companions:
         target = folder / os.fsdecode(os.path.basename(companion.path))
-        content.append(_copy(companion.path, target, limit_bytes))
+        content.append(_copy(companion, target, limit_bytes))
     return Spooled(
         folder=folder,
         primary=primary,
@@ -71,22 +71,24 @@ def _combined(hashes: Sequence[str]) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _copy(source: bytes, target: Path, limit_bytes: int) -> str:
+def _copy(found: ArrivalRecord | Companion, target: Path, limit_bytes: int) -> str:
     """SHA-256 of the bytes copied."""
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb", buffering=0) as reader:
         before = os.fstat(reader.fileno())
         _check(before, limit_bytes)
+        if (before.st_size, before.st_mtime_ns) != (found.size_bytes, found.mtime_ns):
+            raise ChangedWhileCopied
         digest = hashlib.sha256()
         copied = 0
-        with target.open("wb", buffering=0) as writer:
-            while chunk := reader.read(CHUNK_BYTES):
+        with target.open("wb") as writer:  # buffered: a full disk is an error, not a short write
+            while copied <= before.st_size and (chunk := reader.read(CHUNK_BYTES)):
                 digest.update(chunk)
                 copied += writer.write(chunk)
         after = os.fstat(reader.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if copied != before.st_size or after.st_size != before.st_size:
         raise ChangedWhileCopied
-    if copied != after.st_size:
+    if after.st_mtime_ns != before.st_mtime_ns:
         raise ChangedWhileCopied
     return digest.hexdigest()
 

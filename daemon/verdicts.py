@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from daemon.errors import DaemonCode
 from daemon.ladder import ONCE_IO_TRIES, Decision, Step, decide
@@ -15,7 +15,6 @@ from daemon.logs import FileLog, file_log
 from daemon.names import printable
 from daemon.runner import Outcome, OutcomeKind
 from schema import ledger, store
-from schema.errors import SchemaError
 from schema.records import ResultRecord
 
 log = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ class Verdicts:
         try:
             with self._engine.begin() as connection:
                 verdict = self._apply(connection, outcome, now)
-        except (SQLAlchemyError, SchemaError) as error:
+        except Exception as error:
             if outcome.kind is not OutcomeKind.DONE:
                 raise
             log.exception("the results of file %d could not be stored", outcome.job.source_file_id)
@@ -91,7 +90,8 @@ class Verdicts:
 def _mark(
     connection: Connection, outcome: Outcome, decision: Decision, given_up: bool, now: datetime
 ) -> None:
-    file_id, code, message = outcome.job.source_file_id, outcome.code, outcome.message
+    # A message may quote a file name that is no text.
+    file_id, code, message = outcome.job.source_file_id, outcome.code, printable(outcome.message)
     if decision.step is Step.REFUSE:
         ledger.refuse(connection, file_id, code, message, now)
     elif decision.step is Step.QUARANTINE:
@@ -105,10 +105,12 @@ def _mark(
 
 
 def _not_stored(outcome: Outcome, error: Exception) -> Outcome:
+    """The disk may be full now and free later; values that fit no column are a bug."""
+    passing = isinstance(error, OperationalError | OSError)
     return Outcome(
         job=outcome.job,
-        kind=OutcomeKind.IO_FAILED,
-        code=DaemonCode.IO_ERROR,
+        kind=OutcomeKind.IO_FAILED if passing else OutcomeKind.BUG,
+        code=DaemonCode.IO_ERROR if passing else DaemonCode.INTERNAL_ERROR,
         message=f"The results could not be stored: {type(error).__name__}.",
     )
 
