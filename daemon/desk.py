@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from daemon.config import LARGEST_PIXEL_NM
 from daemon.errors import DaemonError, Misused
+from daemon.names import printable
 from daemon.walk import single
 from schema import ledger, sessions, sightings
 from schema.records import FileState, SessionRecord
@@ -59,7 +61,7 @@ class Desk:
         folder = values.get("folder")
         session = SessionRecord(
             uuid=str(uuid.uuid4()),
-            name=str(values["name"]),
+            name=_name(values),
             started_at_utc=now,
             sample=_text(values, "sample"),
             run=_text(values, "run"),
@@ -92,6 +94,8 @@ class Desk:
         """Put files named by hand at the head of the queue; their ids, in their order."""
         forced = bool(values.get("force", False))
         size = values.get("pixel_size_nm")
+        if size is not None and not 0 < float(size) < LARGEST_PIXEL_NM:
+            raise Misused(f"a pixel size of {size} nm makes no sense")
         ids: list[int] = []
         with self._engine.begin() as connection:
             for path in values["paths"]:
@@ -124,16 +128,24 @@ def _take_in(connection: Connection, path: bytes, now: datetime) -> int:
     try:
         arrival = single(path)
     except OSError as error:
-        raise DaemonError(f"{os.fsdecode(path)}: {error.strerror}") from error
+        raise DaemonError(f"{printable(path)}: {error.strerror}") from error
     if os.path.islink(path) or not os.path.isfile(path):
-        raise Misused(f"{os.fsdecode(path)} is not a regular file")
+        raise Misused(f"{printable(path)} is not a regular file")
     opened = sessions.open_session(connection)
     sighting = sightings.observe(connection, [arrival], opened[0] if opened else None, now)[0]
     if sighting.state is FileState.PROCESSING:
-        raise DaemonError(f"{os.fsdecode(path)} is being analysed right now")
+        raise DaemonError(f"{printable(path)} is being analysed right now")
     return sighting.source_file_id
 
 
+def _name(values: Mapping[str, Any]) -> str:
+    name = _text(values, "name")
+    if not name:
+        raise Misused("a session needs a name")
+    return name
+
+
 def _text(values: Mapping[str, Any], key: str) -> str | None:
+    """A value as text that a database can hold; bytes of a terminal that are none are shown."""
     value = values.get(key)
-    return None if value is None else str(value)
+    return None if value is None else printable(str(value))

@@ -4,8 +4,11 @@ A request is written under a temporary name and renamed, so the daemon never rea
 needs no socket, works for every user who may write to the folder, and survives a restart.
 """
 
+import contextlib
 import json
+import logging
 import os
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon.errors import DaemonError
+
+log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 2**20
 STALE_ANSWER_SECONDS = 3600.0
@@ -61,23 +66,26 @@ def ask(
 
 def pending(state_folder: Path) -> Iterator[Request]:
     """Requests that wait, oldest first; an unreadable one is answered with why."""
-    paths = sorted(folder_of(state_folder).glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    for path in paths:
+    for path in _waiting(folder_of(state_folder)):
         try:
-            if path.stat().st_size > MAX_REQUEST_BYTES:
-                raise ValueError("it is too long")
-            document = json.loads(path.read_text(encoding="utf-8"))
-            yield Request(path=path, kind=str(document["kind"]), values=dict(document["values"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            request = _read(path)
+        except FileNotFoundError:  # whoever asked has given up
+            continue
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             _answer(path, {"error": f"the request cannot be read: {error}"})
+        else:
+            yield request
 
 
 def serve(request: Request, verb: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
     """Do what is asked and leave the answer; a plain refusal is an answer too."""
     try:
         answer = verb(request.values)
-    except (DaemonError, KeyError, ValueError, TypeError) as error:
+    except DaemonError as error:
         answer = {"error": str(error)}
+    except Exception as error:  # what one person asks must not end the daemon
+        log.exception("the request %r could not be served", request.kind)
+        answer = {"error": f"the request failed: {type(error).__name__}: {error}"}
     _answer(request.path, answer)
 
 
@@ -88,9 +96,33 @@ def sweep(state_folder: Path, now: float) -> None:
             path.unlink(missing_ok=True)
 
 
+def _waiting(folder: Path) -> list[Path]:
+    """Request files, oldest first; anything else that lies there is let lie."""
+    found: list[tuple[int, Path]] = []
+    for path in folder.glob("*.json"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_mtime_ns, path))
+    return [path for _, path in sorted(found)]
+
+
+def _read(path: Path) -> Request:
+    if path.stat().st_size > MAX_REQUEST_BYTES:
+        raise ValueError("it is too long")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return Request(path=path, kind=str(document["kind"]), values=dict(document["values"]))
+
+
 def _answer(path: Path, answer: Mapping[str, Any]) -> None:
-    _write(path.with_suffix(".answer"), answer)
-    path.unlink(missing_ok=True)
+    """Answer, once: a full disk may keep the answer from its reader, never the daemon from work."""
+    try:
+        _write(path.with_suffix(".answer"), answer)
+        path.unlink(missing_ok=True)
+    except (DaemonError, OSError) as error:
+        log.warning("a request could not be answered: %s", error)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _write(target: Path, document: Mapping[str, Any]) -> None:
