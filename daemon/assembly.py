@@ -10,14 +10,16 @@ from analysis.pipeline import AnalysisSettings
 from analysis.readers import ReadLimits
 from daemon.children import Child
 from daemon.clock import Clock
-from daemon.config import AnalysisConfig, Config, LimitsConfig
+from daemon.config import DEFAULT_BUNDLE, AnalysisConfig, Config, LimitsConfig
 from daemon.errors import ConfigError
+from daemon.names import printable
 from daemon.owning import OwnedState
 from daemon.parser import parser_main
 from daemon.record import KnownResults
 from daemon.runner import Runner, RunnerLimits
 from daemon.snapshot import Moment
 from daemon.supervisor import Supervisor
+from daemon.walk import Root
 from daemon.worker import worker_main
 from schema import engine as database
 
@@ -55,6 +57,7 @@ def supervisor(
             worker_seconds=config.limits.worker_seconds,
         ),
     )
+    _check_watched(config)
     try:
         yield Supervisor(
             config,
@@ -66,16 +69,23 @@ def supervisor(
             only=only,
             show=show,
         )
-    except FileNotFoundError as error:
-        raise ConfigError(f"the watched folder {error.filename!r} is not there") from error
     finally:
         runner.stop(grace_seconds=0)
         reader.dispose()
 
 
+def _check_watched(config: Config) -> None:
+    for watch in config.watch:
+        try:
+            Root.of(watch)
+        except OSError as error:
+            reason = f"the watched folder {printable(watch.folder)}: {error.strerror}"
+            raise ConfigError(reason) from error
+
+
 def bundle_folder(config: AnalysisConfig) -> Path:
     """Where the configured model lies."""
-    return default_folder() if config.bundle == "default" else Path(config.bundle).expanduser()
+    return default_folder() if config.bundle == DEFAULT_BUNDLE else Path(config.bundle).expanduser()
 
 
 def bundle_manifest(config: AnalysisConfig) -> Manifest:

@@ -7,19 +7,23 @@ repeats them for operators.
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.errors import ConfigError
 
+DEFAULT_BUNDLE = "default"
 LARGEST_PIXEL_NM = 1000.0
+LONGEST_WAIT_SECONDS = 30 * 86400.0
+
+Wait = Annotated[float, Field(gt=0, le=LONGEST_WAIT_SECONDS)]
 
 
 class Section(BaseModel):
     """A table of the file: frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def default_state_folder() -> Path:
@@ -58,14 +62,14 @@ class IntakeConfig(Section):
     """Where there are no events: network shares."""
     poll: Literal["auto", "always", "never"] = "auto"
     """`auto` polls on cifs, smb, nfs, fuse and 9p, whose servers send no events."""
-    retry_seconds: tuple[float, ...] = (10.0, 30.0, 120.0, 600.0, 3600.0)
+    retry_seconds: tuple[Wait, ...] = (10.0, 30.0, 120.0, 600.0, 3600.0)
     """Waits before an unreadable file is tried again; then it is quarantined."""
 
 
 class AnalysisConfig(Section):
     """Which model, and which of its settings to override."""
 
-    bundle: str = "default"
+    bundle: str = DEFAULT_BUNDLE
     """`default` ships with the program; else the folder of a bundle."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$")
     preprocess: Literal["default", "published"] | None = None
@@ -106,6 +110,11 @@ class Config(Section):
     log: LogConfig = Field(default_factory=LogConfig)
 
 
+def under_service_manager() -> bool:
+    """Whether the output goes to a journal (systemd.exec(5), JOURNAL_STREAM)."""
+    return "JOURNAL_STREAM" in os.environ
+
+
 def load(path: Path) -> Config:
     """The configuration in a TOML file, relative folders taken from the file's own folder.
 
@@ -132,8 +141,8 @@ def checked(config: Config) -> Config:
         ConfigError: the state folder lies inside a watched folder (results would be watched), or
             a folder is watched twice.
     """
-    state = config.state.folder.resolve()
-    roots = [watch.folder.resolve() for watch in config.watch]
+    state = _resolved(config.state.folder)
+    roots = [_resolved(watch.folder) for watch in config.watch]
     for index, root in enumerate(roots):
         if state.is_relative_to(root):
             raise ConfigError(f"the state folder {state} lies inside the watched folder {root}")
@@ -148,11 +157,25 @@ def _anchored(config: Config, base: Path) -> Config:
     watch = tuple(
         item.model_copy(update={"folder": _absolute(item.folder, base)}) for item in config.watch
     )
-    return config.model_copy(update={"state": state, "watch": watch})
+    analysis = config.analysis
+    if analysis.bundle != DEFAULT_BUNDLE:
+        folder = str(_absolute(Path(analysis.bundle), base))
+        analysis = analysis.model_copy(update={"bundle": folder})
+    return config.model_copy(update={"state": state, "watch": watch, "analysis": analysis})
 
 
 def _absolute(folder: Path, base: Path) -> Path:
-    return base / folder.expanduser()
+    try:
+        return base / folder.expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"the folder {folder} names a user who is not known here") from error
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL in the name
+        raise ConfigError(f"the folder {str(folder)!r} cannot be: {error}") from error
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -66,6 +66,7 @@ class Eyes:
             opened = sessions.open_session(connection)
             counts = ledger.counts(connection)
             last = queries.last_done_at(connection)
+            done = (counts.done, last)
             bundle = self._bundle or queries.newest_bundle(connection)
             return Snapshot(
                 now=now,
@@ -82,7 +83,7 @@ class Eyes:
                 rate_per_minute=self._rate(connection, now),
                 seconds_since_last=(now - last).total_seconds() if last else None,
                 recent=tuple(map(_line, queries.resting_files(connection, RECENT))),
-                population=self._reckon(connection, opened[1] if opened else None, counts.done),
+                population=self._reckon(connection, opened[1] if opened else None, done),
                 warnings=moment.warnings if moment else (),
                 finished=moment.finished if moment else False,
             )
@@ -94,7 +95,10 @@ class Eyes:
         return finished / minutes if finished and minutes > 0 else None
 
     def _reckon(
-        self, connection: Connection, session: SessionRecord | None, done: int
+        self,
+        connection: Connection,
+        session: SessionRecord | None,
+        done: tuple[int, datetime | None],
     ) -> Population | None:
         """The population of the open session, or of everything where none is open."""
         key = (session.uuid if session else None, done)
@@ -102,7 +106,7 @@ class Eyes:
         seconds = self._clock.monotonic()
         if key == known or (known and seconds - reckoned_at < POPULATION_SECONDS):
             return self._population
-        if done:
+        if any(done):
             scope = Scope(session_uuid=session.uuid) if session else Scope()
             rng = np.random.default_rng(BOOTSTRAP_SEED)
             self._population = queries.population(connection, scope, rng=rng)
