@@ -1,0 +1,247 @@
+"""The five features of one region by which the forest tells its class.
+
+After Groschner, Choi and Scott (2021): mean, deviation and centre of mass of the radial Fourier
+profile, mean and deviation in real space. Here they belong to the particle, not to the picture:
+in nm and nm⁻¹, per area, in units of the field's background, so that neither the crop nor the
+magnification changes them. `published_features` keeps the paper's definition in pixels.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.special import erf
+
+from analysis.regions import Labels, Region
+from analysis.spectrum import bin_centres_per_nm, radial_power
+
+FEATURE_SET_VERSION = "fringewatch-1"
+FEATURE_NAMES = (
+    "fourier_mean",
+    "fourier_std",
+    "fourier_centroid_per_nm",
+    "intensity_mean",
+    "intensity_std",
+)
+PUBLISHED_FEATURE_NAMES = (
+    "published_fourier_mean",
+    "published_fourier_std",
+    "published_fourier_centroid_px",
+    "published_intensity_mean",
+    "published_intensity_std",
+)
+
+GROWTH_NM = 0.5  # the rim round a region; the weight falls to 0 across it
+SMOOTHING_NM = 0.05  # real space is compared in the band that every pixel size of the model has
+LEAST_BINS = 2
+
+BACKGROUND_SAMPLES = 2**18
+LEAST_BACKGROUND_FRACTION = 0.01
+DEVIATIONS_PER_MAD = 1.4826  # of a normal distribution
+ROUNDING = 1e-6  # of the level: what float32 makes of a constant field
+
+PUBLISHED_RINGS = 100
+PUBLISHED_RING_STEP_PX = math.sqrt(2)
+PUBLISHED_RING_WIDTH_PX = 10.0
+PUBLISHED_RING_EDGE_PX = 4.0
+PUBLISHED_RADIUS_STEP_PX = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """Median and robust deviation of the field outside its particles, in counts."""
+
+    level: float
+    deviation: float
+
+
+def background_statistics(
+    native: NDArray[np.float32], labels: Labels, pixel_size_nm: float | None
+) -> Background:
+    """Level and deviation, in counts, of the field outside particles grown by 0.5 nm.
+
+    Median and 1.4826·MAD (the standard deviation where more than half of the pixels are equal)
+    of at most 2¹⁸ pixels on a regular grid, of the smoothed field as in `region_features`. The
+    whole field counts where particles leave less than 1 % of it.
+
+    Args:
+        native: (H, W) float32, despiked, at the camera's own pixels.
+        labels: (H, W) integer, 0 is background.
+        pixel_size_nm: side of a pixel; where None, nothing is grown or smoothed.
+    """
+    stride = math.ceil(math.sqrt(native.size / BACKGROUND_SAMPLES))
+    sampled = _smoothed(native, pixel_size_nm)[::stride, ::stride]
+    free = (labels[::stride, ::stride] == 0).astype(np.uint8)
+    if pixel_size_nm is not None and not free.all():
+        distance_px = cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        free = (distance_px * stride * pixel_size_nm > GROWTH_NM).astype(np.uint8)
+    outside = sampled[free > 0]
+    if outside.size < LEAST_BACKGROUND_FRACTION * sampled.size:
+        outside = sampled.ravel()
+    level = float(np.median(outside))
+    deviation = DEVIATIONS_PER_MAD * float(np.median(np.abs(outside - level)))
+    deviation = deviation or float(outside.std(dtype=np.float64))
+    rounding = ROUNDING * abs(level)
+    return Background(level=level, deviation=deviation if deviation > rounding else 0.0)
+
+
+def region_features(
+    native: NDArray[np.float32],
+    labels: Labels,
+    region: Region,
+    pixel_size_nm: float | None,
+    background: Background,
+) -> dict[str, float | None]:
+    """The five features of one region, by name in the order of `FEATURE_NAMES`.
+
+    Every pixel has a weight w: 1 inside the region, falling as a raised cosine to 0 at 0.5 nm
+    outside it and at the edge of the micrograph. With I in units of the background deviation σ,
+    μ its weighted mean, p the pixel size and f = w·(I − μ),
+
+        P(q) = p²·|Σ f·exp(−2πi q·r)|² / Σ w²        in σ²·nm²,
+
+    the power per unit area: white noise of deviation s has P = s²·p², whatever the crop, and
+    ∫P d²q is the variance. Its azimuthal mean in bins of 0.05 nm⁻¹ from 0.5 to 8 nm⁻¹ is the
+    profile; bins above Nyquist (pixels over 0.0625 nm) are absent.
+
+    fourier_mean, fourier_std: of the profile, in σ²·nm². fourier_centroid_per_nm: Σ q·P / Σ P.
+    intensity_mean, intensity_std: weighted, above the background level, in σ; of the micrograph
+    smoothed by a Gaussian of 0.05 nm, as the background is, since noise per pixel depends on
+    the pixel.
+
+    Args:
+        native: (H, W) float32, despiked, at the camera's own pixels.
+        labels: (H, W) integer.
+        region: one of those labels.
+        pixel_size_nm: side of a pixel; where None the Fourier features are None, and the others
+            are those of the bare region without smoothing.
+        background: of the same field and pixel size.
+
+    Returns:
+        Each feature, or None where it has no value: a background without deviation, no pixel
+        size, too coarse pixels, a region without contrast (centroid).
+    """
+    features: dict[str, float | None] = dict.fromkeys(FEATURE_NAMES)
+    if not background.deviation > 0:
+        return features
+    box, weight = _weight(labels, region, pixel_size_nm)
+    smooth = (_smoothed(native[box], pixel_size_nm) - background.level) / background.deviation
+    mean = float(np.average(smooth, weights=weight))
+    features["intensity_mean"] = mean
+    features["intensity_std"] = math.sqrt(np.average((smooth - mean) ** 2, weights=weight))
+    if pixel_size_nm is not None:
+        intensity = native[box] / np.float32(background.deviation)
+        profile = radial_power(intensity, weight, pixel_size_nm)
+        features |= _of_profile(profile, bin_centres_per_nm(pixel_size_nm))
+    return features
+
+
+def published_features(
+    native: NDArray[np.float32], labels: Labels, region: Region
+) -> dict[str, float]:
+    """The paper's five features of one region, by name: in pixels of its bounding box.
+
+    The box, mask and surroundings alike, is cut to the square at its top left; the moduli of its
+    Fourier transform are summed over soft rings √2 FFT pixels apart and 10 wide, of which the
+    first 100 are kept (HTTEM, ScottLabUCB, edbe336). Crop and magnification change all of them.
+
+    published_fourier_mean, _std: of the ring sums, in counts. Named for what they hold: the
+    published table has the two names exchanged. published_fourier_centroid_px: of the inner ring
+    radius, in FFT pixels, √2 times the paper's ring number. published_intensity_mean, _std: of
+    the box, in counts.
+
+    Args:
+        native: (H, W) float32; the paper's is median-filtered.
+        labels: (H, W) integer; not used, since the paper masks nothing.
+        region: one of those labels.
+    """
+    del labels
+    y0, x0, y1, x1 = region.bbox
+    crop = native[y0:y1, x0:x1]
+    side_px = min(crop.shape)
+    modulus = np.abs(fft.fftshift(fft.fft2(crop[:side_px, :side_px])))
+    radius, rings = _published_rings(side_px)
+    profile = rings @ np.bincount(radius.ravel(), modulus.ravel(), rings.shape[1])
+    radii_px = PUBLISHED_RING_STEP_PX * np.arange(profile.size)
+    total = float(profile.sum())
+    values = (
+        float(profile.mean()),
+        float(profile.std()),
+        float(radii_px @ profile) / total if total > 0 else 0.0,
+        float(crop.mean(dtype=np.float64)),
+        float(crop.std(dtype=np.float64)),
+    )
+    return dict(zip(PUBLISHED_FEATURE_NAMES, values, strict=True))
+
+
+def _published_rings(side_px: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Radius of each Fourier pixel in steps of 0.1 px, and the weight of each radius in each ring.
+
+    A ring rises and falls as an error function over 4 px, the paper's.
+    """
+    y, x = np.mgrid[:side_px, :side_px] - side_px / 2
+    radius = np.rint(np.hypot(y, x) / PUBLISHED_RADIUS_STEP_PX).astype(np.intp)
+    at_px = PUBLISHED_RADIUS_STEP_PX * np.arange(radius.max() + 1)
+    inner = PUBLISHED_RING_STEP_PX * np.arange(min(side_px, PUBLISHED_RINGS))[:, None]
+    outer = inner + PUBLISHED_RING_EDGE_PX + PUBLISHED_RING_WIDTH_PX
+    return radius, _soft_step(at_px - inner) - _soft_step(at_px - outer)
+
+
+def _soft_step(beyond_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0 below, 1 above, over `PUBLISHED_RING_EDGE_PX`: by eye at its ends, as the paper has it."""
+    rise = erf(4 * (beyond_px / PUBLISHED_RING_EDGE_PX - 0.5))
+    half: NDArray[np.float64] = (1 + rise) / 2
+    return half
+
+
+def _of_profile(
+    profile: NDArray[np.float64], centres_per_nm: NDArray[np.float64]
+) -> dict[str, float | None]:
+    if profile.size < LEAST_BINS:
+        return {}
+    total = float(profile.sum())
+    return {
+        "fourier_mean": float(profile.mean()),
+        "fourier_std": float(profile.std()),
+        "fourier_centroid_per_nm": float(centres_per_nm @ profile) / total if total > 0 else None,
+    }
+
+
+def _weight(
+    labels: Labels, region: Region, pixel_size_nm: float | None
+) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
+    """The crop that holds the grown region, and the weight of its pixels in [0, 1]."""
+    margin = 0 if pixel_size_nm is None else math.ceil(GROWTH_NM / pixel_size_nm) + 1
+    y0, x0, y1, x1 = region.bbox
+    top, left = max(0, y0 - margin), max(0, x0 - margin)
+    bottom, right = min(labels.shape[0], y1 + margin), min(labels.shape[1], x1 + margin)
+    box = slice(top, bottom), slice(left, right)
+    outside = (labels[box] != region.label).astype(np.uint8)
+    if pixel_size_nm is None:
+        return box, (1 - outside).astype(np.float32)
+    to_centre_px = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    weight = _raised_cosine(1 - (to_centre_px - 0.5) * (pixel_size_nm / GROWTH_NM))
+    edges = [
+        _raised_cosine((inside + 0.5) * (pixel_size_nm / GROWTH_NM))
+        for inside in (
+            np.minimum(np.arange(top, bottom), labels.shape[0] - 1 - np.arange(top, bottom)),
+            np.minimum(np.arange(left, right), labels.shape[1] - 1 - np.arange(left, right)),
+        )
+    ]
+    return box, weight * edges[0][:, None] * edges[1][None, :]
+
+
+def _raised_cosine(fraction: NDArray[np.floating]) -> NDArray[np.float32]:
+    """0 at and below 0, 1 at and above 1, smooth between."""
+    phase = np.pi * np.clip(fraction, 0, 1).astype(np.float32)
+    return np.asarray(0.5 - 0.5 * np.cos(phase), np.float32)
+
+
+def _smoothed(image: NDArray[np.float32], pixel_size_nm: float | None) -> NDArray[np.float32]:
+    if pixel_size_nm is None:
+        return image
+    blurred = cv2.GaussianBlur(image, (0, 0), SMOOTHING_NM / pixel_size_nm)
+    return blurred.astype(np.float32, copy=False)
