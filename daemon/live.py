@@ -13,12 +13,12 @@ from typing import Self
 
 from rich.cells import cell_len
 from rich.console import Console, Group
-from rich.live import Live
 from rich.text import Text
 
 from daemon.figures import classes, fractions, left_out, left_out_title, sizes
 from daemon.lines import DIM, fitted, rule, styled
 from daemon.panels import activity, context, ledger, micrograph, model, title, warnings
+from daemon.screen import Screen
 from daemon.snapshot import Snapshot
 from daemon.svg import svg
 
@@ -49,13 +49,18 @@ def render(snapshot: Snapshot, width: int, height: int, unicode: bool = True) ->
 
     `unicode` off draws with ASCII alone; a character of a name that is none becomes `?`.
     """
+    return Group(*rows(snapshot, width, height, unicode))
+
+
+def rows(snapshot: Snapshot, width: int, height: int, unicode: bool = True) -> list[Text]:
+    """The lines of `render`."""
     width, height = max(width, LEAST_WIDTH), max(height, LEAST_HEIGHT)
     wide = width >= _TWO_COLUMNS
     lines = _wide(snapshot, width, height) if wide else _narrow(snapshot, width, height)
     shown = [line if unicode else _in_ascii(line) for line in [*lines, *[Text()] * height][:height]]
     for line in shown:
         line.no_wrap, line.overflow = True, "crop"
-    return Group(*shown)
+    return shown
 
 
 def _wide(snapshot: Snapshot, width: int, height: int) -> list[Text]:
@@ -105,11 +110,11 @@ def _figures(snapshot: Snapshot, width: int, height: int) -> list[Text]:
     heading = rule(_sizes_title(snapshot), left_width + 2) + styled("┬", DIM)
     heading += rule(_classes_title(snapshot), width - heading.cell_len)
     bar = styled(" │ ", DIM)
-    rows = [
+    body = [
         fitted(Text(" ") + fitted(first, left_width) + bar + second, width)
         for first, second in zip(left, right, strict=True)
     ]
-    return [heading, *rows]
+    return [heading, *body]
 
 
 def _classes_and_fractions(snapshot: Snapshot, width: int, height: int) -> list[Text]:
@@ -142,10 +147,10 @@ def _bottom(snapshot: Snapshot, width: int) -> list[Text]:
 
 def _recent(snapshot: Snapshot, width: int, room: int) -> list[Text]:
     """A heading and the newest files, in the room there is."""
-    rows = min(len(snapshot.recent), _MOST_RECENT, room - 1)
-    if rows < 2:  # the newest alone stands above already
+    count = min(len(snapshot.recent), _MOST_RECENT, room - 1)
+    if count < 2:  # the newest alone stands above already
         return []
-    lines = [_indent(micrograph(line, width - 1)) for line in snapshot.recent[:rows]]
+    lines = [_indent(micrograph(line, width - 1)) for line in snapshot.recent[:count]]
     return [_closing("latest files", width), *lines]
 
 
@@ -197,16 +202,16 @@ class LiveView:
         self.console = console
         self.is_drawn = console.is_terminal and not console.is_dumb_terminal
         self._unicode = console.encoding.lower().startswith("utf")
-        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
-        self._snapshot: Snapshot | None = None
+        self._screen = Screen(console)
+        self._newest: deque[Snapshot] = deque(maxlen=1)
+        self._rows: list[Text] = []
         self._lines: deque[Text] = deque(maxlen=_HELD_LINES)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_drawn, name="live-view", daemon=True)
-        self._size = console.size
 
     def __enter__(self) -> Self:
         if self.is_drawn:
-            self._live.start()
+            self._screen.open()
             self._thread.start()
         return self
 
@@ -224,30 +229,34 @@ class LiveView:
         if self._thread.is_alive():
             return  # the terminal takes no text; there is nothing to give back to it
         try:
-            self._live.stop()
+            self._screen.close()
         except OSError as failure:
             self._end(failure)
 
     def update(self, snapshot: Snapshot) -> None:
         """Show this snapshot at the next refresh."""
-        self._snapshot = snapshot
+        self._newest.append(snapshot)
 
     def say(self, line: Text) -> None:
         """Let a line scroll by above the picture at the next refresh."""
         self._lines.append(line)
 
     def draw(self) -> None:
-        """Draw what has come since the last time."""
-        snapshot, self._snapshot = self._snapshot, None
-        if self.console.size != self._size:
-            self._size = self.console.size
-            self.console.clear()  # a narrower terminal has broken the old lines
-        while self._lines:
-            self.console.print(self._lines.popleft(), soft_wrap=True)
-        if snapshot is not None:
-            size = self._size
-            picture = render(snapshot, size.width, size.height - 1, unicode=self._unicode)
-            self._live.update(picture, refresh=True)
+        """Draw what has come since the last time.
+
+        Raises:
+            OSError: the terminal is gone.
+        """
+        above = [self._lines.popleft() for _ in range(len(self._lines))]
+        if self._newest:
+            size = self.console.size
+            self._rows = rows(self._newest.popleft(), size.width, size.height, self._unicode)
+        elif not above:
+            return
+        self._screen.draw(self._rows, [self._plain(line) for line in above])
+
+    def _plain(self, line: Text) -> Text:
+        return line if self._unicode else _in_ascii(line)
 
     def _keep_drawn(self) -> None:
         try:

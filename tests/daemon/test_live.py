@@ -242,7 +242,7 @@ def test_the_last_picture_is_drawn_and_the_cursor_given_back(terminal: Console) 
         view.update(FIRST_SECOND)
         view.update(replace(BUSY, finished=True))
     assert "finished" in written(terminal)
-    assert written(terminal).rstrip().endswith("\x1b[?25h")
+    assert written(terminal).endswith("\x1b[?25h")
 
 
 def test_a_log_line_stays_above_the_picture(terminal: Console) -> None:
