@@ -316,6 +316,15 @@ def test_colour_is_refused(tmp_path: Path) -> None:
         assert isinstance(refusal, NotAMicrograph)
 
 
+@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd"])
+def test_a_compressed_tiff_reads_back(tmp_path: Path, compression: str) -> None:
+    pytest.importorskip("imagecodecs", reason="decodes what cameras compress; it is in the locks")
+    image = counts(64, 80)
+    tifffile.imwrite(tmp_path / "a.tif", image, compression=compression)
+    (micrograph,) = read_micrographs(tmp_path / "a.tif")
+    assert np.array_equal(micrograph.image, image)
+
+
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 def test_complex_numbers_are_refused(tmp_path: Path, dtype: str) -> None:
     tifffile.imwrite(tmp_path / "a.tif", counts(64, 64, dtype="complex64"))
