@@ -33,6 +33,8 @@ from analysis.readers.stated import name
 log = logging.getLogger(__name__)
 
 DEFAULT_LIMITS = ReadLimits()
+# OSErrors that bytes can cause: a library's own, and a seek to where no file can reach.
+ERRORS_OF_CONTENT = (None, errno.EINVAL, errno.EOVERFLOW)
 BLANK = "Every pixel of the image has the same value."
 SMALLEST_SIDE_PX = 32
 LARGEST_ASYMMETRY = 0.01
@@ -111,7 +113,7 @@ def _translated(path: Path) -> Iterator[None]:
     except MemoryError as error:
         raise OSError(errno.ENOMEM, "not enough memory to read the file") from error
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in ERRORS_OF_CONTENT:
             raise
         raise _unreadable(path, error) from error
     except Exception as error:

@@ -267,6 +267,14 @@ def test_the_parsers_own_error_stays_behind_ours(tmp_path: Path) -> None:
     assert isinstance(refusal_of(tmp_path / "a.tif").__cause__, tifffile.TiffFileError)
 
 
+def test_an_offset_that_no_file_reaches_is_the_files_fault(tmp_path: Path) -> None:
+    write_ser(tmp_path / "a.ser", counts(1, 64, 64))
+    content = bytearray((tmp_path / "a.ser").read_bytes())
+    content[22:30] = struct.pack("<Q", 2**63 - 9)
+    (tmp_path / "a.ser").write_bytes(content)
+    assert refusal_of(tmp_path / "a.ser").code is ErrorCode.UNREADABLE
+
+
 # ── bombs ────────────────────────────────────────────────────────────────────
 
 
