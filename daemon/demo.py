@@ -31,7 +31,7 @@ MARKER = ".fringewatch-demo"
 DEADLINE_SECONDS = 600.0  # two minutes are usual; a busy computer may take its time
 STOP_SECONDS = 45.0
 
-_MADE = ("microscope", "state", "overlays", "demo.toml", MARKER)
+_MADE = ("microscope", "microscope.log", "state", "overlays", "demo.toml", MARKER)
 _SIMULATOR = ("abtem", "ase")
 _CONFIG = """\
 # The configuration of the demonstration: `fringewatch watch --config {name}`.
@@ -66,6 +66,11 @@ class Stage:
     def overlays(self) -> Path:
         """Where the pictures go."""
         return self.folder / "overlays"
+
+    @property
+    def microscope_said(self) -> Path:
+        """What the microscope printed: for whoever has to find out why it failed."""
+        return self.folder / "microscope.log"
 
     @property
     def config(self) -> Path:
@@ -137,7 +142,9 @@ def _delete(path: Path) -> None:
 def _play(stage: Stage, micrographs: int) -> None:
     """Let the microscope write and the daemon watch until all is worked off."""
     microscope = multiprocessing.get_context("spawn").Process(
-        target=microscope_process, args=(stage.microscope, micrographs), name="microscope"
+        target=microscope_process,
+        args=(stage.microscope, micrographs, stage.microscope_said),
+        name="microscope",
     )
     daemon = subprocess.Popen(_watch_command(stage))
     try:
@@ -178,7 +185,7 @@ def _is_over(
     if daemon_exit is not None:
         raise DaemonError(f"the daemon has ended by itself (exit code {daemon_exit})")
     if microscope_exit:
-        raise DaemonError(f"the simulated microscope has failed (exit code {microscope_exit})")
+        raise DaemonError(f"the simulated microscope has failed: see {stage.microscope_said}")
     return microscope_exit == 0 and is_worked_off(_counts(stage), micrographs)
 
 

@@ -1,25 +1,23 @@
-"""The live view: a picture of a snapshot, and the terminal it is kept on.
+"""The terminal the live view is kept on, and its picture for documents.
 
-`render` is pure: the same snapshot, width and height always give the same lines. Where there is
-no terminal nothing is drawn, and the log lines tell the story alone.
+Where there is no terminal nothing is drawn, and the log lines tell the story alone.
 """
 
 import logging
 import threading
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.cells import cell_len
-from rich.console import Console, Group
+from rich.console import Console
 from rich.text import Text
 
-from daemon.figures import classes, fractions, left_out, left_out_title, sizes
-from daemon.lines import DIM, fitted, rule, styled
-from daemon.panels import activity, context, ledger, micrograph, model, title, warnings
+from daemon.layout import in_ascii, render, rows
 from daemon.screen import Screen
 from daemon.snapshot import Snapshot
+from daemon.stray import sole_writer
 from daemon.svg import svg
 
 log = logging.getLogger(__name__)
@@ -27,159 +25,7 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 0.5
 """Twice a second is often enough for an eye and little enough for a slow line."""
 
-LEAST_WIDTH = 20
-LEAST_HEIGHT = 5
-
-_TWO_COLUMNS = 76
-_RIGHT_COLUMN = 42
-_FIGURE_LINES = 9
-_MOST_FIGURE_LINES = 20
-_SUBTITLE_LINES = 2
-_MOST_RECENT = 10
-_MOST_WARNINGS = 4
 _HELD_LINES = 200
-_PLAIN = str.maketrans(
-    "━─│┤└┬┴▲░█▁▂▃▄▅▆▇▏▎▍▌▋▊▉·—–…✓✗○»",
-    "=-|++++^:#__..==#..-=###|--~+xo>",
-)
-
-
-def render(snapshot: Snapshot, width: int, height: int, unicode: bool = True) -> Group:
-    """The view, in exactly `height` lines of at most `width` cells (at least 20 by 5).
-
-    `unicode` off draws with ASCII alone; a character of a name that is none becomes `?`.
-    """
-    return Group(*rows(snapshot, width, height, unicode))
-
-
-def rows(snapshot: Snapshot, width: int, height: int, unicode: bool = True) -> list[Text]:
-    """The lines of `render`."""
-    width, height = max(width, LEAST_WIDTH), max(height, LEAST_HEIGHT)
-    wide = width >= _TWO_COLUMNS
-    lines = _wide(snapshot, width, height) if wide else _narrow(snapshot, width, height)
-    shown = [line if unicode else _in_ascii(line) for line in [*lines, *[Text()] * height][:height]]
-    for line in shown:
-        line.no_wrap, line.overflow = True, "crop"
-    return shown
-
-
-def _wide(snapshot: Snapshot, width: int, height: int) -> list[Text]:
-    """Files on top, sizes beside classes in the middle, what is left out and warnings below."""
-    top = _files(snapshot, width)
-    bottom = _bottom(snapshot, width)
-    spare = max(0, height - len(top) - len(bottom) - 1 - _FIGURE_LINES)
-    recent = _recent(snapshot, width, spare - spare // 3 - _SUBTITLE_LINES)
-    if not recent:
-        bottom[0] = _closing(left_out_title(snapshot.population), width)
-    figure_lines = min(_MOST_FIGURE_LINES, _FIGURE_LINES + spare - len(recent))
-    return [*top, *_figures(snapshot, width, figure_lines), *recent, *bottom]
-
-
-def _narrow(snapshot: Snapshot, width: int, height: int) -> list[Text]:
-    """The same, one below the other; what does not fit is cut from the end."""
-    inner = width - 1
-    top = _files(snapshot, width)
-    figures = [
-        rule(_classes_title(snapshot), width),
-        *_indented(classes(snapshot.population, inner)),
-        *_indented(fractions(snapshot.population, snapshot.bundle, inner)),
-    ]
-    messages = warnings(snapshot.warnings, width, _MOST_WARNINGS)
-    spare = height - len(top) - len(figures) - len(messages) - 1
-    if spare >= _FIGURE_LINES // 2 + 1:
-        picture = sizes(snapshot.population, inner, min(spare, _FIGURE_LINES))
-        figures = [rule(_sizes_title(snapshot), width), *_indented(picture), *figures]
-    return [*top, *messages, *figures]
-
-
-def _files(snapshot: Snapshot, width: int) -> list[Text]:
-    return [
-        title(snapshot, width),
-        context(snapshot, width),
-        model(snapshot, width),
-        *ledger(snapshot.ledger, width),
-        *activity(snapshot, width),
-    ]
-
-
-def _figures(snapshot: Snapshot, width: int, height: int) -> list[Text]:
-    left_width = _left_column(width) - 2
-    right_width = width - left_width - 4
-    left = sizes(snapshot.population, left_width, height)
-    right = _classes_and_fractions(snapshot, right_width, height)
-    heading = rule(_sizes_title(snapshot), left_width + 2) + styled("┬", DIM)
-    heading += rule(_classes_title(snapshot), width - heading.cell_len)
-    bar = styled(" │ ", DIM)
-    body = [
-        fitted(Text(" ") + fitted(first, left_width) + bar + second, width)
-        for first, second in zip(left, right, strict=True)
-    ]
-    return [heading, *body]
-
-
-def _classes_and_fractions(snapshot: Snapshot, width: int, height: int) -> list[Text]:
-    """Classes on top, fractions at the foot, and between them, where there is room, a subtitle."""
-    top = classes(snapshot.population, width)
-    bottom = fractions(snapshot.population, snapshot.bundle, width)
-    spare = height - len(top) - len(bottom)
-    if spare >= _SUBTITLE_LINES:
-        subtitle = styled("fractions, with 95 % Wilson interval", DIM)
-        bottom = [fitted(subtitle, width), *bottom]
-    return [*top, *[Text()] * (height - len(top) - len(bottom)), *bottom]
-
-
-def _left_column(width: int) -> int:
-    """Cells left of the line between sizes and classes."""
-    return width - max(_RIGHT_COLUMN, round(0.4 * width)) - 2
-
-
-def _closing(title: str, width: int) -> Text:
-    """The rule below the two columns."""
-    line = rule(title, _left_column(width)) + styled("┴", DIM)
-    return line + rule("", width - line.cell_len)
-
-
-def _bottom(snapshot: Snapshot, width: int) -> list[Text]:
-    out = left_out(snapshot.population, width)
-    messages = warnings(snapshot.warnings, width, _MOST_WARNINGS)
-    return [rule(left_out_title(snapshot.population), width), *out[:2], *messages]
-
-
-def _recent(snapshot: Snapshot, width: int, room: int) -> list[Text]:
-    """A heading and the newest files, in the room there is."""
-    count = min(len(snapshot.recent), _MOST_RECENT, room - 1)
-    if count < 2:  # the newest alone stands above already
-        return []
-    lines = [_indent(micrograph(line, width - 1)) for line in snapshot.recent[:count]]
-    return [_closing("latest files", width), *lines]
-
-
-def _sizes_title(snapshot: Snapshot) -> str:
-    count = snapshot.population.particles if snapshot.population else 0
-    return f"equivalent diameter · n {count}"
-
-
-def _classes_title(snapshot: Snapshot) -> str:
-    counts = snapshot.population.class_counts if snapshot.population else {}
-    return f"classes · n {sum(counts.values())}"
-
-
-def _indented(lines: list[Text]) -> list[Text]:
-    return [_indent(line) for line in lines]
-
-
-def _indent(line: Text) -> Text:
-    return Text(" ") + line
-
-
-def _in_ascii(line: Text) -> Text:
-    plain = line.plain.translate(_PLAIN)
-    cells = [mark if mark.isascii() else "?" * cell_len(mark) for mark in plain]
-    if all(len(cell) == 1 for cell in cells):
-        line = line.copy()
-        line.plain = "".join(cells)
-        return line
-    return Text("".join(cells))
 
 
 def save_svg(snapshot: Snapshot, path: Path, width: int, height: int) -> None:
@@ -189,6 +35,11 @@ def save_svg(snapshot: Snapshot, path: Path, width: int, height: int) -> None:
         OSError: the folder cannot be written to.
     """
     path.write_text(svg(render(snapshot, width, height), width, height), encoding="utf-8")
+
+
+def _hear(line: str) -> None:
+    """Keep for the log what a library or a child wrote to stderr."""
+    log.info("on stderr: %s", line)
 
 
 class LiveView:
@@ -203,6 +54,7 @@ class LiveView:
         self.is_drawn = console.is_terminal and not console.is_dumb_terminal
         self._unicode = console.encoding.lower().startswith("utf")
         self._screen = Screen(console)
+        self._terminal = ExitStack()
         self._newest: deque[Snapshot] = deque(maxlen=1)
         self._rows: list[Text] = []
         self._lines: deque[Text] = deque(maxlen=_HELD_LINES)
@@ -211,6 +63,7 @@ class LiveView:
 
     def __enter__(self) -> Self:
         if self.is_drawn:
+            self._terminal.enter_context(sole_writer(self.console, _hear))
             self._screen.open()
             self._thread.start()
         return self
@@ -229,7 +82,8 @@ class LiveView:
         if self._thread.is_alive():
             return  # the terminal takes no text; there is nothing to give back to it
         try:
-            self._screen.close()
+            with self._terminal:
+                self._screen.close()
         except OSError as failure:
             self._end(failure)
 
@@ -256,7 +110,7 @@ class LiveView:
         self._screen.draw(self._rows, [self._plain(line) for line in above])
 
     def _plain(self, line: Text) -> Text:
-        return line if self._unicode else _in_ascii(line)
+        return line if self._unicode else in_ascii(line)
 
     def _keep_drawn(self) -> None:
         try:

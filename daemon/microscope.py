@@ -6,6 +6,7 @@ whole; one is cut short and completed later; one more is corrupt and stays so.
 
 import os
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -67,11 +68,20 @@ def exposures(micrographs: int, seed: int) -> tuple[Exposure, ...]:
     )
 
 
-def microscope_process(folder: Path, micrographs: int, seed: int = SEED) -> None:
+def microscope_process(folder: Path, micrographs: int, said: Path, seed: int = SEED) -> None:
     """Simulate the micrographs of a session into a folder; for a process of its own.
 
     It needs the extra `simulate`; one micrograph takes about 3 s of one core.
+
+    Args:
+        folder: it exists.
+        micrographs: how many, without the corrupt one.
+        said: takes what the simulator prints, so that the terminal stays the daemon's.
+        seed: of the first micrograph.
     """
+    with said.open("wb", buffering=0) as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
     from analysis.simulation.microscope import simulated_micrograph
 
     os.nice(_NICENESS)

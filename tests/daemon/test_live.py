@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from daemon.live import LiveView, render
+from daemon.layout import render
+from daemon.live import LiveView
 from daemon.snapshot import CurrentFile, MicrographLine, SessionLine, Snapshot
 from daemon.svg import svg
 from schema.distribution import Estimate
