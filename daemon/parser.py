@@ -4,6 +4,7 @@ File parsers are where hostile or broken bytes do harm; here they can at worst c
 Frames of a series come one at a time, so a long series never fills the spool.
 """
 
+import errno
 import resource
 import traceback
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.errors import NotAMicrograph, UnreadableYet
+from analysis.errors import ErrorCode, NotAMicrograph, UnreadableYet
 from analysis.micrograph import Acquisition, Calibration, Micrograph, Source
 from analysis.readers import ReadLimits, read_micrographs
 
@@ -83,22 +84,25 @@ def parser_main(connection: Connection, limits: ReadLimits, memory_bytes: int) -
         try:
             frames = _hand_over(connection, request, limits)
             connection.send(ParseEnd(frames=frames))
-        except NotAMicrograph as error:
-            connection.send(ParseFailure(kind="refused", code=error.code, message=str(error)))
-        except UnreadableYet as error:
-            connection.send(ParseFailure(kind="unreadable", code=error.code, message=str(error)))
-        except OSError as error:
-            reason = f"The file cannot be read now: {error.strerror or error}."
-            connection.send(ParseFailure(kind="io", code="io_error", message=reason))
-        except MemoryError:
-            message = "Reading this file needs more memory than the parser may use."
-            connection.send(ParseFailure(kind="unreadable", code="too_large", message=message))
         except Exception as error:  # noqa: BLE001 - a bug must not end the service
-            detail = traceback.format_exc()
-            message = f"{type(error).__name__}: {error}"
-            connection.send(
-                ParseFailure(kind="bug", code="internal_error", message=message, detail=detail)
-            )
+            connection.send(_failure(error))
+
+
+def _failure(error: Exception) -> ParseFailure:
+    """What is told of an error, by its class alone."""
+    if isinstance(error, NotAMicrograph):
+        return ParseFailure(kind="refused", code=error.code, message=str(error))
+    if isinstance(error, UnreadableYet):
+        return ParseFailure(kind="unreadable", code=error.code, message=str(error))
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        message = "Reading this file needs more memory than the parser may use."
+        return ParseFailure(kind="unreadable", code=ErrorCode.TOO_LARGE, message=message)
+    if isinstance(error, OSError):
+        reason = f"The file cannot be read now: {error.strerror or error}."
+        return ParseFailure(kind="io", code="io_error", message=reason)
+    message = f"{type(error).__name__}: {error}"
+    detail = "".join(traceback.format_exception(error))
+    return ParseFailure(kind="bug", code="internal_error", message=message, detail=detail)
 
 
 def _hand_over(connection: Connection, request: ParseRequest, limits: ReadLimits) -> int:

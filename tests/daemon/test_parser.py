@@ -1,0 +1,150 @@
+"""The parser in its own process: frames one at a time, refusals with a code, limits that hold."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from analysis.errors import ErrorCode
+from analysis.readers import ReadLimits
+from analysis.simulation.files import write_mrc, write_tiff
+from daemon.children import Child
+from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, ParseRequest, parser_main
+
+LONG = 120.0
+MEMORY_BYTES = 2 * 2**30  # of addresses; Python, NumPy and their threads alone take about 1 GiB
+
+
+@pytest.fixture(scope="module")
+def parser() -> Iterator[Child]:
+    """One parser for many files, as in the daemon."""
+    limits = ReadLimits(decoded_bytes=8 * 2**30, side_px=65536, frames=10)
+    child = Child("parser", parser_main, (limits, MEMORY_BYTES))
+    yield child
+    child.stop(grace_seconds=0)
+
+
+def ask(parser: Child, path: Path, pixel_size_nm: float | None = None) -> object:
+    """The first answer about a file."""
+    parser.start()
+    parser.send(ParseRequest(primary=path, folder=path.parent, pixel_size_nm=pixel_size_nm))
+    return parser.receive(LONG)
+
+
+def arrays_in(folder: Path) -> list[Path]:
+    return list(folder.glob(".frame-*.npy"))
+
+
+def checkerboard(height_px: int = 64, width_px: int = 80) -> np.ndarray:
+    return (np.indices((height_px, width_px)).sum(axis=0) % 7).astype(np.uint16)
+
+
+def test_a_good_file_comes_as_one_frame_with_its_pixels_in_the_spool(parser, tmp_path):
+    write_tiff(tmp_path / "a.tif", checkerboard(), 0.02)
+    frame = ask(parser, tmp_path / "a.tif")
+    assert isinstance(frame, ParsedFrame)
+    assert frame.calibration.pixel_size_nm == pytest.approx(0.02, rel=1e-5)
+    micrograph = frame.micrograph()
+    assert np.array_equal(micrograph.image, checkerboard())
+    assert micrograph.pixel_sha256 == frame.pixel_sha256
+    del micrograph
+    parser.send(NextFrame())
+    assert parser.receive(LONG) == ParseEnd(frames=1)
+    assert arrays_in(tmp_path) == []
+
+
+def test_a_series_never_has_two_arrays_in_the_spool(parser, tmp_path):
+    frames = np.stack([checkerboard() + number for number in range(4)]).astype(np.uint16)
+    write_mrc(tmp_path / "a.mrc", frames, 0.02)
+    message = ask(parser, tmp_path / "a.mrc")
+    seen = []
+    while isinstance(message, ParsedFrame):
+        assert arrays_in(tmp_path) == [message.pixels]
+        seen.append((message.source.frame_index, int(message.micrograph().image[0, 0])))
+        parser.send(NextFrame())
+        message = parser.receive(LONG)
+    assert message == ParseEnd(frames=4)
+    assert seen == [(number, number) for number in range(4)]
+
+
+def test_the_pixel_size_of_the_request_is_used_where_the_file_states_none(parser, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", checkerboard())
+    frame = ask(parser, tmp_path / "a.tif", pixel_size_nm=0.05)
+    assert isinstance(frame, ParsedFrame)
+    assert (frame.calibration.pixel_size_nm, frame.calibration.source) == (0.05, "config")
+    parser.send(NextFrame())
+    assert isinstance(parser.receive(LONG), ParseEnd)
+
+
+def write_colour(path: Path) -> None:
+    red = np.zeros((32, 32, 3), np.uint8)
+    red[:, :16, 0] = 200
+    tifffile.imwrite(path, red, photometric="rgb")
+
+
+def write_truncated(path: Path) -> None:
+    write_tiff(path, checkerboard(256, 256), 0.02)
+    path.write_bytes(path.read_bytes()[:20_000])
+
+
+def write_wide(path: Path) -> None:
+    tifffile.imwrite(path, checkerboard(2, 70_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "kind", "codes"),
+    [
+        ("colour.tif", write_colour, "refused", {ErrorCode.COLOUR}),
+        ("text.txt", lambda path: path.write_text("x"), "refused", {ErrorCode.UNKNOWN_SUFFIX}),
+        ("lone.emi", lambda path: path.write_text("x"), "refused", {ErrorCode.METADATA_ONLY}),
+        ("empty.tif", lambda path: path.touch(), "unreadable", {ErrorCode.EMPTY_FILE}),
+        ("cut.tif", write_truncated, "unreadable", {ErrorCode.TRUNCATED, ErrorCode.UNREADABLE}),
+        ("noise.dm4", lambda path: path.write_bytes(b"\0no" * 99), "unreadable", {*ErrorCode}),
+        ("wide.tif", write_wide, "unreadable", {ErrorCode.TOO_LARGE}),
+        ("absent.tif", lambda path: None, "io", {"io_error"}),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_the_next_file_is_read(
+    parser, tmp_path, name, write, kind, codes
+):
+    write(tmp_path / name)
+    failure = ask(parser, tmp_path / name)
+    assert isinstance(failure, ParseFailure)
+    assert failure.kind == kind
+    assert failure.code in codes
+    assert failure.message.endswith(".")
+    assert str(tmp_path) not in failure.message
+    write_tiff(tmp_path / "good.tif", checkerboard(), 0.02)
+    assert isinstance(ask(parser, tmp_path / "good.tif"), ParsedFrame)
+    parser.send(NextFrame())
+    assert parser.receive(LONG) == ParseEnd(frames=1)
+
+
+def test_a_file_that_needs_more_memory_than_allowed_fails_and_the_next_is_read(parser, tmp_path):
+    # 40,000² px of 16 bit: 3.2 GB decoded, a hole on the disk but for its first and last strip.
+    path = tmp_path / "huge.tif"
+    image = tifffile.memmap(path, shape=(40_000, 40_000), dtype=np.uint16)
+    image[0, :], image[-1, :] = 7, 9
+    del image
+    failure = ask(parser, path)
+    assert isinstance(failure, ParseFailure)
+    assert (failure.kind, failure.code) == ("unreadable", ErrorCode.TOO_LARGE)
+    write_tiff(tmp_path / "good.tif", checkerboard(), 0.02)
+    assert isinstance(ask(parser, tmp_path / "good.tif"), ParsedFrame)
+    parser.send(NextFrame())
+    assert parser.receive(LONG) == ParseEnd(frames=1)
+
+
+def test_a_spool_that_cannot_be_written_is_an_error_of_the_disk(parser, tmp_path):
+    write_tiff(tmp_path / "a.tif", checkerboard(), 0.02)
+    parser.start()
+    parser.send(
+        ParseRequest(
+            primary=tmp_path / "a.tif", folder=tmp_path / "no such folder", pixel_size_nm=None
+        )
+    )
+    failure = parser.receive(LONG)
+    assert isinstance(failure, ParseFailure)
+    assert (failure.kind, failure.code) == ("io", "io_error")

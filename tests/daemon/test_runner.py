@@ -1,0 +1,261 @@
+"""One attempt at a file ends in one outcome, and the next file is not the worse for it.
+
+Parser and worker are real processes; what they do stands in the file they are given.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.children import Child
+from daemon.errors import ConfigError, DaemonCode, DaemonError
+from daemon.parser import ParsedFrame
+from daemon.runner import FileJob, Outcome, OutcomeKind, Runner, RunnerLimits
+from daemon.walk import single
+from schema.records import OriginRecord, ResultRecord
+from tests.daemon.moments import wait_until
+from tests.daemon.results import result_of
+from tests.daemon.scripted_children import (
+    FRAME_COUNT,
+    scripted_parser,
+    scripted_worker,
+    sha_of,
+)
+
+LONG = 120.0
+
+
+class Known:
+    """Results that are there already, by hash of the pixels."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, ResultRecord] = {}
+
+    def find(self, frame: ParsedFrame, origin: OriginRecord, force: bool) -> ResultRecord | None:
+        return self.results.get(frame.pixel_sha256)
+
+
+class Bench:
+    """A runner over a folder of scripts."""
+
+    def __init__(self, folder: Path, state: Path, failing_start: str, seconds: float) -> None:
+        self.folder = folder
+        self.state = state
+        self.started = state / "started"
+        self.known = Known()
+        self.parser = Child("parser", scripted_parser, ())
+        self.worker = Child("worker", scripted_worker, (self.started, failing_start))
+        limits = RunnerLimits(file_bytes=2**20, parser_seconds=seconds, worker_seconds=seconds)
+        self.runner = Runner(self.parser, self.worker, self.known, state, limits)  # type: ignore[arg-type]
+        self._last_id = 0
+
+    def job(self, script: str) -> FileJob:
+        self._last_id += 1
+        path = self.folder / f"{self._last_id}.tif"
+        path.write_text(script)
+        return FileJob(
+            source_file_id=self._last_id,
+            arrival=single(os.fsencode(path)),
+            pixel_size_nm=None,
+            force=False,
+            session_uuid="a session",
+        )
+
+    def outcome(self) -> Outcome:
+        (outcome,) = self.runner.outcomes(LONG)
+        return outcome
+
+    def attempt(self, script: str) -> Outcome:
+        self.runner.submit(self.job(script))
+        return self.outcome()
+
+    @property
+    def worker_starts(self) -> int:
+        return len(self.started.read_text().splitlines())
+
+
+@pytest.fixture
+def bench(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """Makes benches; their children are ended afterwards."""
+    made: list[Bench] = []
+
+    def make(failing_start: str = "", seconds: float = LONG) -> Bench:
+        made.append(Bench(folder, tmp_path, failing_start, seconds))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.runner.stop(grace_seconds=0)
+
+
+@pytest.fixture
+def own(bench: Callable[..., Bench]) -> Bench:
+    """A running bench that the test may stop."""
+    made = bench()
+    made.runner.start()
+    return made
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One runner for many files, as in the daemon: none may be the worse for another."""
+    made = Bench(tmp_path_factory.mktemp("folder"), tmp_path_factory.mktemp("state"), "", LONG)
+    made.runner.start()
+    yield made
+    made.runner.stop(grace_seconds=0)
+
+
+def assert_good(outcome: Outcome) -> None:
+    assert (outcome.kind, outcome.code) == (OutcomeKind.DONE, "")
+    assert len(outcome.results) == 1
+
+
+def test_a_good_file_is_done_and_leaves_the_spool_empty(running):
+    job = running.job("good")
+    running.runner.submit(job)
+    assert running.runner.current is job
+    outcome = running.outcome()
+    assert_good(outcome)
+    assert outcome.job is job
+    assert len(outcome.file_sha256) == 64
+    assert running.runner.current is None
+    assert running.runner.device == "cpu"
+    assert list((running.state / "spool").iterdir()) == []
+
+
+def test_every_frame_of_a_series_is_one_result(running):
+    outcome = running.attempt("series")
+    assert outcome.kind is OutcomeKind.DONE
+    assert [result.image.frame_index for result in outcome.results] == list(range(FRAME_COUNT))
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "code"),
+    [
+        ("refused", OutcomeKind.REFUSED, "a_code"),
+        ("unreadable", OutcomeKind.UNREADABLE, "a_code"),
+        ("io", OutcomeKind.IO_FAILED, "a_code"),
+        ("bug", OutcomeKind.BUG, "a_code"),
+        ("die", OutcomeKind.CHILD_DIED, DaemonCode.PARSER_DIED),
+        ("series, die in the middle", OutcomeKind.CHILD_DIED, DaemonCode.PARSER_DIED),
+        ("series, worker dies", OutcomeKind.CHILD_DIED, DaemonCode.WORKER_DIED),
+        ("series, worker fails: bug", OutcomeKind.BUG, DaemonCode.INTERNAL_ERROR),
+        ("good, worker fails: io", OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR),
+        ("good, worker mixes up", OutcomeKind.BUG, DaemonCode.INTERNAL_ERROR),
+    ],
+)
+def test_a_failure_is_named_and_the_next_files_work(running, script, kind, code):
+    outcome = running.attempt(script)
+    assert (outcome.kind, outcome.code, outcome.results) == (kind, code, ())
+    assert outcome.message
+    for name in ("one", "two"):
+        after = running.attempt(f"good {name}")
+        assert_good(after)
+        assert after.results[0].image.pixel_sha256 == sha_of(f"good {name}")
+    assert list((running.state / "spool").iterdir()) == []
+
+
+def test_a_child_that_hangs_is_killed_at_its_deadline(bench):
+    made = bench(seconds=2.0)
+    made.runner.start()
+    for script in ("good, worker hangs", "hang"):
+        outcome = made.attempt(script)
+        assert (outcome.kind, outcome.code) == (OutcomeKind.CHILD_DIED, DaemonCode.DEADLINE)
+
+
+def test_a_worker_killed_between_two_files_is_replaced_and_nobody_is_blamed(running):
+    assert_good(running.attempt("good one"))
+    starts = running.worker_starts
+    os.kill(running.worker.pid, signal.SIGKILL)
+    wait_until(lambda: not running.worker.is_alive)
+    for script in ("good two", "good three"):
+        outcome = running.attempt(script)
+        assert_good(outcome)
+        assert outcome.results[0].image.pixel_sha256 == sha_of(script)
+    assert running.worker_starts == starts + 1
+
+
+def test_a_parser_killed_between_two_files_is_replaced(running):
+    assert_good(running.attempt("good one"))
+    os.kill(running.parser.pid, signal.SIGKILL)
+    wait_until(lambda: not running.parser.is_alive)
+    assert_good(running.attempt("good two"))
+
+
+def test_a_worker_that_cannot_load_again_blames_no_file(bench):
+    made = bench(failing_start="dies the second time")
+    made.runner.start()
+    assert made.attempt("good, worker dies").kind is OutcomeKind.CHILD_DIED
+    outcome = made.attempt("good")
+    assert (outcome.kind, outcome.code) == (OutcomeKind.IO_FAILED, DaemonCode.WORKER_DIED)
+
+
+def test_a_damaged_bundle_is_said_before_the_first_file(bench):
+    with pytest.raises(ConfigError, match="the bundle is damaged"):
+        bench(failing_start="failed").runner.start()
+
+
+def test_a_worker_that_does_not_come_up_is_said_before_the_first_file(bench):
+    with pytest.raises(DaemonError, match=r"the model could not be loaded.*exit code 5"):
+        bench(failing_start="dies").runner.start()
+
+
+def test_what_is_known_is_not_analysed_again(running):
+    script = "good, worker dies: known"
+    running.known.results[sha_of(script)] = result_of(sha_of(script))
+    assert_good(running.attempt(script))
+
+
+def test_a_file_that_changed_since_it_settled_is_not_parsed(running):
+    job = running.job("die")
+    Path(os.fsdecode(job.arrival.path)).write_text("longer now")
+    running.runner.submit(job)
+    outcome = running.outcome()
+    assert (outcome.kind, outcome.code) == (OutcomeKind.CHANGED, DaemonCode.STILL_WRITTEN)
+
+
+def test_a_file_that_is_gone_is_an_error_of_the_disk(running):
+    job = running.job("die")
+    os.unlink(job.arrival.path)
+    running.runner.submit(job)
+    outcome = running.outcome()
+    assert (outcome.kind, outcome.code) == (OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR)
+    assert "No such file or directory" in outcome.message
+
+
+def test_a_file_beyond_the_limit_is_refused(running):
+    outcome = running.attempt("x" * (2**20 + 1))
+    assert (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, DaemonCode.FILE_TOO_LARGE)
+
+
+def test_stop_lets_the_file_in_hand_finish(own):
+    own.runner.submit(own.job("series"))
+    own.runner.stop(grace_seconds=LONG)
+    assert own.outcome().kind is OutcomeKind.DONE
+    assert not own.worker.is_alive
+    assert not own.parser.is_alive
+
+
+def test_stop_abandons_what_does_not_finish_and_blames_nobody(own):
+    own.runner.submit(own.job("good, worker hangs"))
+    wait_until(lambda: own.runner.stage in ("reading", "analysing"))
+    own.runner.stop(grace_seconds=0.1)
+    assert own.outcome().kind is OutcomeKind.ABANDONED
+    assert not own.worker.is_alive
+    assert not own.parser.is_alive
+
+
+def test_stop_twice_is_stop_once(own):
+    own.runner.stop(grace_seconds=0)
+    stopping = threading.Thread(target=own.runner.stop, args=(LONG,))
+    stopping.start()
+    stopping.join(LONG)
+    assert not stopping.is_alive()
+
+
+def test_a_runner_that_never_started_can_be_stopped(bench):
+    bench().runner.stop(grace_seconds=LONG)
