@@ -75,10 +75,10 @@ def test_the_bar_is_as_long_as_it_says(pixel_size_nm: float) -> None:
 
 
 def test_a_shrunken_micrograph_keeps_its_scale() -> None:
-    image = noise(2048)
+    image = noise(3072)
     picture = overlay(image, np.zeros(image.shape, dtype=np.uint16), {}, 0.02)
     assert picture.shape[1] == 1024
-    ten_nm_px = 10 / 0.04  # the picture has half the pixels, each twice as wide
+    ten_nm_px = 10 / 0.06  # the picture has a third of the pixels, each three times as wide
     assert bar_length_px(picture[1024:]) == pytest.approx(ten_nm_px, abs=1)
 
 
