@@ -127,6 +127,13 @@ def survey(root: Root, folder: bytes, names: Collection[bytes]) -> list[ArrivalR
         return []
 
 
+def folder_count(root: Root) -> int:
+    """How many folders a root has, itself included."""
+    if not root.config.recursive:
+        return 1
+    return sum(1 for _ in os.walk(root.path))
+
+
 def holds(root: Root, folder: bytes) -> bool:
     """Whether a folder is watched through this root."""
     if folder == root.path:

@@ -4,12 +4,15 @@ An event never carries truth, only the wish to look. A lost event costs at most 
 """
 
 import contextlib
+import errno
 import logging
+import math
 import os
 import queue
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -19,11 +22,16 @@ from watchdog.observers.api import BaseObserver
 from daemon.mounts import file_system_type, is_network
 from daemon.names import printable
 from daemon.snapshot import WatchMode
-from daemon.walk import Root
+from daemon.walk import Root, folder_count
 
 log = logging.getLogger(__name__)
 
 HINT_QUEUE_LENGTH = 10_000
+WATCH_LIMITS = (
+    Path("/proc/sys/fs/inotify/max_user_watches"),
+    Path("/proc/sys/user/max_inotify_watches"),
+)
+WATCH_SHARE = 0.8
 
 
 class HintKind(StrEnum):
@@ -123,6 +131,7 @@ class Watcher:
         for root in wanted:
             path, recursive = os.fsdecode(root.path), root.config.recursive
             try:
+                _check_watches(root)
                 observer.schedule(self._handler, path, recursive=recursive)
             except OSError as error:
                 self._do_without(root, error)
@@ -168,6 +177,24 @@ class Watcher:
         self._without_events.add(root.path)
         reason = error.strerror or error
         log.warning("no events from %s (%s); it is polled instead", printable(root.path), reason)
+
+
+def _check_watches(root: Root) -> None:
+    """Watchdog says nothing of folders below for which the system has no watch left.
+
+    Raises:
+        OSError: the folders of a root take more than a fair part of the system's watches.
+    """
+    folders, limit = folder_count(root), min(map(_number_in, WATCH_LIMITS))
+    if folders > WATCH_SHARE * limit:
+        raise OSError(errno.ENOSPC, f"{folders} folders, and the system watches {limit}")
+
+
+def _number_in(file: Path) -> float:
+    try:
+        return int(file.read_text(encoding="ascii"))
+    except OSError:
+        return math.inf
 
 
 def _must_poll(root: Root, poll: Literal["auto", "always", "never"]) -> bool:
