@@ -14,7 +14,7 @@ from daemon.assembly import supervisor
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
 from daemon.desk import Desk
-from daemon.errors import Exit
+from daemon.errors import DaemonError, Exit
 from daemon.lock import is_owned
 from daemon.owning import own_state
 from daemon.reading import open_for_reading
@@ -22,7 +22,13 @@ from daemon.reporting import print_micrographs
 from schema import ledger, queries
 from schema.records import FileState
 
-VERDICTS = (FileState.DONE, FileState.REFUSED, FileState.QUARANTINED, FileState.RETRY)
+VERDICTS = (
+    FileState.DONE,
+    FileState.REFUSED,
+    FileState.QUARANTINED,
+    FileState.RETRY,
+    FileState.SUPERSEDED,
+)
 POLL_SECONDS = 0.2
 
 
@@ -45,7 +51,7 @@ def analyse(
     if is_owned(folder):
         ids = requests.ask(folder, "analyse", values)["ids"]
         _, engine = open_for_reading(folder)
-        _wait(engine, ids)
+        _wait(engine, ids, folder)
     else:
         logs.set_up(style="text")
         with own_state(folder, SYSTEM_CLOCK) as owned:
@@ -67,11 +73,18 @@ def analyse(
     return int(Exit.DONE if done else Exit.FAILED)
 
 
-def _wait(engine: Engine, ids: Sequence[int]) -> None:
-    """Until the daemon has a verdict on each file."""
+def _wait(engine: Engine, ids: Sequence[int], state_folder: Path) -> None:
+    """Until the daemon has a verdict on each file.
+
+    Raises:
+        DaemonError: it stopped before; the files stay at the head of its queue.
+    """
     while True:
+        running = is_owned(state_folder)
         with engine.begin() as connection:
             states = [ledger.entry(connection, file_id).state for file_id in ids]
         if all(state in VERDICTS for state in states):
             return
+        if not running:
+            raise DaemonError("the daemon stopped before the files were analysed")
         time.sleep(POLL_SECONDS)

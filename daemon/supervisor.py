@@ -110,8 +110,7 @@ class Supervisor:
 
     def _start(self) -> None:
         notify(extend_timeout(MODEL_LOAD_SECONDS), status("loading the model"))
-        shutil.rmtree(self._state.spool, ignore_errors=True)
-        self._state.spool.mkdir()
+        self._empty_spool()
         requests.folder_of(self._state.path).mkdir(exist_ok=True)
         now = self._clock.utc()
         with self._engine.begin() as connection:
@@ -149,7 +148,11 @@ class Supervisor:
         for outcome in self._runner.outcomes(0.0):
             self._finish(outcome)
         self._show(replace(self._moment(), finished=True))
+        self._empty_spool()
+
+    def _empty_spool(self) -> None:
         shutil.rmtree(self._state.spool, ignore_errors=True)
+        self._state.spool.mkdir(mode=0o700, exist_ok=True)
 
     def _finish(self, outcome: Outcome) -> None:
         now = self._clock.utc()

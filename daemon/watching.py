@@ -1,7 +1,6 @@
 """`fringewatch watch`: the daemon in the foreground or under a service manager."""
 
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,7 +11,7 @@ from rich.text import Text
 from daemon import logs
 from daemon.assembly import bundle_manifest, supervisor
 from daemon.clock import SYSTEM_CLOCK
-from daemon.config import Config
+from daemon.config import Config, under_service_manager
 from daemon.desk import Desk
 from daemon.errors import DaemonError, Misused
 from daemon.live import LiveView
@@ -94,6 +93,6 @@ def _onlooker(
 def _set_up_logs(config: Config, say: Callable[[Text], None] | None) -> None:
     style = config.log.format
     if style == "auto":
-        style = "text" if sys.stderr.isatty() else "json"
+        style = "json" if under_service_manager() else "text"
     level = logging.getLevelNamesMapping()[config.log.level.upper()]
     logs.set_up(style=style, level=level, say=say)

@@ -61,7 +61,7 @@ def worker_main(
     connection: Connection, bundle_folder: Path, device: str, settings: AnalysisSettings
 ) -> None:
     """Load the bundle once, then serve requests until the pipe closes."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what it says of CUDA helps nobody here
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from analysis.bundle import load  # here, so that only this process pays for TensorFlow
     from analysis.errors import BundleError
