@@ -1,0 +1,158 @@
+"""The real command in a process of its own, on real files."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from analysis.simulation.files import write_tiff
+from analysis.simulation.microscope import simulated_micrograph
+
+Counts = NDArray[np.uint16]
+
+# Short waits, so that a test waits for the daemon and not for the clock.
+CONFIG = """
+[state]
+folder = "{state}"
+[[watch]]
+folder = "{folder}"
+[intake]
+quiet_seconds = 0.2
+quiet_seconds_without_events = 0.6
+walk_seconds = 2.0
+retry_seconds = {retry}
+[log]
+format = "text"
+{extra}
+"""
+
+
+@pytest.fixture(scope="session")
+def counts() -> tuple[Counts, ...]:
+    """Three simulated micrographs, (512, 512) at 0.04 nm/px, with particles on each."""
+    return tuple(
+        simulated_micrograph(seed, shape_px=(512, 512), pixel_size_nm=0.04)[0]
+        for seed in (11, 12, 13)
+    )
+
+
+@dataclass
+class Bench:
+    """A watched folder, a state folder, and the command that works on them."""
+
+    folder: Path
+    state: Path
+    config: Path
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def configure(self, retry: str = "[0.5, 0.5, 0.5, 0.5, 0.5]", extra: str = "") -> None:
+        """Write the configuration."""
+        text = CONFIG.format(state=self.state, folder=self.folder, retry=retry, extra=extra)
+        self.config.write_text(text)
+
+    def command(self, *words: str | Path) -> list[str]:
+        """The command line of fringewatch with this configuration."""
+        verb, *rest = words
+        return [sys.executable, "-m", "daemon", str(verb), "--config", str(self.config), *map(str, rest)]
+
+    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+        """Start `fringewatch watch`, in the background."""
+        process = subprocess.Popen(
+            self.command("watch", *words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def run(self, *words: str | Path, timeout: float = 180.0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self.command(*words), capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of the database, read as any reader would; none where it is not there yet."""
+        path = self.state / "fringewatch.sqlite"
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+            try:
+                return connection.execute(sql, values).fetchall()
+            finally:
+                connection.close()
+        return []
+
+    def states(self) -> dict[str, str]:
+        """File name → ledger state, of the newest revision."""
+        rows = self.query("SELECT path, state FROM source_file WHERE state <> 'superseded'")
+        return {os.path.basename(os.fsdecode(path)): state for path, state in rows}
+
+    def until(self, fact: Callable[[], bool], seconds: float = 90.0) -> None:
+        """Wait for a fact about the world; fail where it does not come true."""
+        deadline = time.monotonic() + seconds
+        while not fact():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not true after {seconds} s; states {self.states()}")
+            time.sleep(0.05)
+
+    def stop(self, process: subprocess.Popen[str]) -> str:
+        """SIGTERM; the output of the daemon."""
+        process.send_signal(signal.SIGTERM)
+        return process.communicate(timeout=60)[0]
+
+    def assert_clean(self) -> None:
+        """Every row ↔ one readable mask file, no leftovers, a sound database."""
+        connection = sqlite3.connect(self.state / "fringewatch.sqlite")
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        rows = connection.execute("SELECT natural_key, mask_path FROM analysis").fetchall()
+        connection.close()
+        from schema.masks import read_record
+
+        files = {p for p in (self.state / "masks").rglob("*") if p.is_file()}
+        assert files == {self.state / mask_path for _, mask_path in rows}
+        for natural_key, mask_path in rows:
+            assert read_record(self.state / mask_path).analysis.natural_key == natural_key
+        assert not any((self.state / "spool").iterdir())
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A fresh bench; whatever still runs at the end is killed."""
+    folder = tmp_path / "acquisition"
+    folder.mkdir()
+    bench = Bench(folder=folder, state=tmp_path / "state", config=tmp_path / "fringewatch.toml")
+    bench.configure()
+    yield bench
+    for process in bench.processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def fill(bench: Bench, counts: tuple[Counts, ...]) -> Callable[[int], list[Path]]:
+    """Put that many different calibrated TIFFs into the watched folder."""
+
+    def write(number: int) -> list[Path]:
+        paths = []
+        for index in range(number):
+            pixels = np.roll(counts[index % len(counts)], 7 * index, axis=1)
+            path = bench.folder / f"20260301_Au_{index:04d}.tif"
+            write_tiff(path, pixels, 0.04)
+            paths.append(path)
+        return paths
+
+    return write

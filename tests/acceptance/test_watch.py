@@ -1,0 +1,301 @@
+"""From a file in a folder to its rows: the real daemon, the shipped model, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hashlib import sha256
+
+from analysis.simulation.files import write_mrc, write_ncem_emd, write_tiff
+from tests.acceptance.conftest import Bench, Counts
+
+pytestmark = pytest.mark.acceptance
+
+Fill = Callable[[int], list[Path]]
+
+
+def children_of(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in path.read_text().split()] if path.exists() else []
+
+
+def worker_of(process: subprocess.Popen[str]) -> int | None:
+    """The child that holds the network: the one with the most memory."""
+
+    def memory_pages(pid: int) -> int:
+        try:
+            return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        except (OSError, IndexError):
+            return 0
+
+    found = children_of(process.pid)
+    return max(found, key=memory_pages) if found else None
+
+
+def test_once_brings_every_format_to_rows_and_masks(bench: Bench, counts: tuple[Counts, ...]):
+    write_tiff(bench.folder / "a.tif", counts[0], 0.04)
+    write_mrc(bench.folder / "b.mrc", counts[1], 0.04)
+    write_ncem_emd(bench.folder / "c.emd", counts[2], 0.04)
+    result = bench.run("watch", "--once")
+    assert result.returncode == 0, result.stderr
+    assert bench.states() == {"a.tif": "done", "b.mrc": "done", "c.emd": "done"}
+    rows = bench.query(
+        "SELECT pixel_size_nm, in_domain, particle_count, mask_path FROM current_micrograph"
+    )
+    assert [round(row[0], 4) for row in rows] == [0.04, 0.04, 0.04]
+    for _, in_domain, particle_count, mask_path in rows:
+        assert in_domain == 1
+        with h5py.File(bench.state / mask_path) as file:
+            assert file["/entry/masks/labels"][...].max() == particle_count
+    bench.assert_clean()
+
+
+def test_raw_files_stay_as_they_were(bench: Bench, fill: Fill):
+    paths = fill(2)
+    before = [(sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns) for path in paths]
+    bench.folder.chmod(0o555)
+    try:
+        assert bench.run("watch", "--once").returncode == 0
+    finally:
+        bench.folder.chmod(0o755)
+    after = [(sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns) for path in paths]
+    assert after == before
+    assert sorted(os.listdir(bench.folder)) == [path.name for path in paths]
+
+
+def test_files_written_while_it_watches_are_found_once(bench: Bench, counts: tuple[Counts, ...]):
+    daemon = bench.start()
+    slow, whole = bench.folder / "slow.tif", bench.folder / ".whole.tif.tmp"
+    bench.until(lambda: (bench.state / "fringewatch.sqlite").exists())
+    write_tiff(whole, counts[0], 0.04)
+    content = whole.read_bytes()
+    with slow.open("wb") as stream:
+        for start in range(0, len(content), 100_000):
+            stream.write(content[start : start + 100_000])
+            stream.flush()
+            time.sleep(0.05)
+    write_tiff(whole, counts[1], 0.04)
+    whole.rename(bench.folder / "renamed.tif")
+    bench.until(lambda: bench.states() == {"slow.tif": "done", "renamed.tif": "done"})
+    bench.stop(daemon)
+    assert daemon.returncode == 0
+    assert bench.query("SELECT count(*) FROM source_file") == [(2,)]
+    bench.assert_clean()
+
+
+def test_a_killed_daemon_takes_every_file_up_again_once(bench: Bench, fill: Fill):
+    fill(5)
+    daemon = bench.start()
+    bench.until(lambda: list(bench.states().values()).count("done") == 2)
+    bench.until(lambda: "processing" in bench.states().values())
+    daemon.kill()
+    daemon.wait()
+    bench.until(lambda: not children_of(daemon.pid))
+    result = bench.run("watch", "--once")
+    assert result.returncode == 0, result.stderr
+    assert set(bench.states().values()) == {"done"}
+    assert bench.query("SELECT count(*), count(DISTINCT natural_key) FROM analysis") == [(5, 5)]
+    bench.assert_clean()
+
+
+def test_a_killed_worker_costs_one_attempt_and_no_file(bench: Bench, fill: Fill):
+    fill(4)
+    daemon = bench.start()
+    bench.until(lambda: "processing" in bench.states().values())
+    worker = worker_of(daemon)
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+    bench.until(lambda: list(bench.states().values()).count("done") == 4)
+    output = bench.stop(daemon)
+    assert daemon.returncode == 0
+    assert "SIGKILL" in output
+    assert bench.query("SELECT count(*) FROM analysis") == [(4,)]
+    bench.assert_clean()
+
+
+def test_sigterm_ends_within_thirty_seconds_and_loses_nothing(bench: Bench, fill: Fill):
+    fill(6)
+    daemon = bench.start()
+    bench.until(lambda: "processing" in bench.states().values())
+    started = time.monotonic()
+    bench.stop(daemon)
+    assert time.monotonic() - started < 30
+    assert daemon.returncode == 0
+    assert "processing" not in bench.states().values()
+    assert bench.run("watch", "--once").returncode == 0
+    assert set(bench.states().values()) == {"done"}
+    bench.assert_clean()
+
+
+def test_bad_files_get_a_code_and_a_sentence_and_the_stream_goes_on(
+    bench: Bench, counts: tuple[Counts, ...]
+):
+    write_tiff(bench.folder / "good.tif", counts[0], 0.04)
+    content = (bench.folder / "good.tif").read_bytes()
+    (bench.folder / "truncated.tif").write_bytes(content[: len(content) // 2])
+    (bench.folder / "empty.dm4").write_bytes(b"")
+    (bench.folder / "text.dm4").write_text("this is no micrograph\n" * 100)
+    (bench.folder / "notes.txt").write_text("aligned at 10:30\n")
+    (bench.folder / "archive.zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    write_tiff(bench.folder / "constant.tif", np.full((256, 256), 7, np.uint16), 0.04)
+    write_tiff(bench.folder / "nan.tif", np.full((256, 256), np.nan, np.float32), 0.04)
+    result = bench.run("watch", "--once")
+    assert result.returncode == 0, result.stderr
+    assert bench.states() == {
+        "good.tif": "done",
+        "truncated.tif": "quarantined",
+        "empty.dm4": "quarantined",
+        "text.dm4": "quarantined",
+        "notes.txt": "refused",
+        "archive.zip": "refused",
+        "constant.tif": "quarantined",
+        "nan.tif": "quarantined",
+    }
+    rows = bench.query("SELECT path, error_code, error_message FROM source_file")
+    codes = {os.path.basename(os.fsdecode(path)): code for path, code, _ in rows}
+    assert codes["empty.dm4"] == "empty_file"
+    assert codes["notes.txt"] == "unknown_suffix"
+    assert codes["archive.zip"] == "archive"
+    assert codes["constant.tif"] == "constant"
+    assert codes["nan.tif"] == "not_finite"
+    assert all(message.endswith(".") for _, code, message in rows if code)
+
+
+def test_a_truncated_file_is_done_once_it_is_complete(bench: Bench, counts: tuple[Counts, ...]):
+    whole = bench.folder.parent / "whole.tif"
+    write_tiff(whole, counts[0], 0.04)
+    content = whole.read_bytes()
+    bench.configure(retry="[1.0, 60.0, 60.0]")
+    daemon = bench.start()
+    late = bench.folder / "late.tif"
+    late.write_bytes(content[: len(content) // 3])
+    bench.until(lambda: bench.states() == {"late.tif": "retry"})
+    late.write_bytes(content)
+    bench.until(lambda: bench.states() == {"late.tif": "done"})
+    bench.stop(daemon)
+    assert bench.query("SELECT attempts, revision FROM source_file") == [(0, 1)]
+    bench.assert_clean()
+
+
+def test_without_a_pixel_size_nothing_is_said_in_nm(bench: Bench, counts: tuple[Counts, ...]):
+    import tifffile
+
+    tifffile.imwrite(bench.folder / "bare.tif", counts[0])
+    assert bench.run("watch", "--once").returncode == 0
+    ((source, assumed, count),) = bench.query(
+        "SELECT pixel_size_source, scale_assumed, particle_count FROM current_micrograph"
+    )
+    assert (source, assumed) == ("unknown", 1)
+    columns = "equivalent_diameter_nm, area_nm2, feret_max_nm, perimeter_nm, class, fourier_mean"
+    rows = bench.query(f"SELECT {columns} FROM current_particle")
+    assert len(rows) == count
+    assert all(set(row) == {None} for row in rows)
+    summary = json.loads(bench.run("summary", "--json").stdout)
+    assert summary["particles"] == 0
+
+
+def test_a_pixel_size_said_by_hand_is_used_and_recorded(bench: Bench, counts: tuple[Counts, ...]):
+    import tifffile
+
+    bare = bench.folder / "bare.tif"
+    tifffile.imwrite(bare, counts[0])
+    result = bench.run("analyse", bare, "--pixel-size-nm", "0.04")
+    assert result.returncode == 0, result.stderr
+    assert bench.query("SELECT pixel_size_nm, pixel_size_source FROM current_micrograph") == [
+        (0.04, "config")
+    ]
+
+
+def test_by_hand_and_live_give_the_same_rows(bench: Bench, fill: Fill, tmp_path: Path):
+    (path,) = fill(1)
+    assert bench.run("watch", "--once").returncode == 0
+    other = Bench(folder=bench.folder, state=tmp_path / "other", config=tmp_path / "other.toml")
+    other.configure()
+    result = other.run("analyse", path)
+    assert result.returncode == 0, result.stderr
+    sql = "SELECT * FROM current_particle ORDER BY label"
+    assert bench.query(sql) == other.query(sql)
+    assert len(bench.query(sql)) > 0
+    keys = "SELECT natural_key FROM analysis"
+    assert bench.query(keys) == other.query(keys)
+
+
+def test_an_overwritten_file_supersedes_its_results(bench: Bench, counts: tuple[Counts, ...]):
+    path = bench.folder / "reused.tif"
+    write_tiff(path, counts[0], 0.04)
+    assert bench.run("watch", "--once").returncode == 0
+    before = bench.query("SELECT count(*) FROM current_particle")
+    write_tiff(path, counts[1], 0.04)
+    assert bench.run("watch", "--once").returncode == 0
+    states = bench.query("SELECT revision, state FROM source_file ORDER BY revision")
+    assert states == [(1, "superseded"), (2, "done")]
+    ((shown, analyses),) = bench.query(
+        "SELECT count(DISTINCT analysis_id), (SELECT count(*) FROM analysis) FROM current_particle"
+    )
+    assert (shown, analyses) == (1, 2)
+    assert before != [(0,)]
+
+
+def test_copies_of_one_picture_count_once(bench: Bench, counts: tuple[Counts, ...]):
+    write_tiff(bench.folder / "one.tif", counts[0], 0.04)
+    assert bench.run("watch", "--once").returncode == 0
+    particles = bench.query("SELECT count(*) FROM current_particle")
+    (bench.folder / "copy.tif").write_bytes((bench.folder / "one.tif").read_bytes())
+    write_mrc(bench.folder / "same.mrc", counts[0], 0.04)
+    assert bench.run("watch", "--once").returncode == 0
+    assert set(bench.states().values()) == {"done"}
+    assert bench.query("SELECT count(*) FROM current_particle") == particles
+    assert bench.query("SELECT count(*) FROM analysis") == [(1,)]
+
+
+def test_a_session_and_a_file_by_hand_reach_the_running_daemon(
+    bench: Bench, counts: tuple[Counts, ...], tmp_path: Path
+):
+    daemon = bench.start()
+    bench.until(lambda: (bench.state / "requests").exists())
+    started = bench.run("session", "start", "monday", "--sample", "Au-7", "--run", "R12")
+    assert started.returncode == 0, started.stderr
+    elsewhere = tmp_path / "elsewhere.tif"
+    write_tiff(elsewhere, counts[0], 0.04)
+    result = bench.run("analyse", elsewhere, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)[0]["state"] == "done"
+    assert bench.run("session", "end").returncode == 0
+    write_tiff(bench.folder / "after.tif", counts[1], 0.04)
+    bench.until(lambda: bench.states().get("after.tif") == "done")
+    bench.stop(daemon)
+    rows = dict(bench.query("SELECT path, sample FROM current_micrograph"))
+    assert rows[os.fsencode(elsewhere)] == "Au-7"
+    assert rows[os.fsencode(bench.folder / "after.tif")] is None
+    summary = json.loads(bench.run("summary", "--json", "--run", "R12").stdout)
+    assert summary["micrographs"] == 1
+
+
+def test_a_second_daemon_leaves_at_once(bench: Bench):
+    daemon = bench.start()
+    bench.until(lambda: (bench.state / "requests").exists())
+    second = bench.run("watch")
+    assert second.returncode == 78
+    assert "already" in second.stderr
+    bench.stop(daemon)
+
+
+def test_the_export_has_a_row_for_each_particle(bench: Bench, fill: Fill):
+    import csv
+
+    fill(2)
+    assert bench.run("watch", "--once").returncode == 0
+    target = bench.state.parent / "particles.csv"
+    assert bench.run("export", target).returncode == 0
+    with target.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(len(rows),)] == bench.query("SELECT count(*) FROM current_particle")
+    assert len(rows) > 0
+    assert float(rows[0]["equivalent_diameter_nm"]) > 0
