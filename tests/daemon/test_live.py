@@ -262,11 +262,13 @@ class StoppedTerminal(io.StringIO):
         super().__init__()
         self.stopped = threading.Event()
         self.resumed = threading.Event()
+        self.took_it = threading.Event()
 
     def write(self, text: str) -> int:
         if "fringewatch" in text:
             self.stopped.set()
             self.resumed.wait(timeout=30)
+            self.took_it.set()
         return super().write(text)
 
 
@@ -278,6 +280,7 @@ def test_a_terminal_that_takes_no_text_never_holds_the_daemon() -> None:
         for _ in range(1000):
             view.update(BUSY)
             view.say(Text("analysed"))
+    assert not terminal.took_it.is_set()
     terminal.resumed.set()
 
 
