@@ -1,0 +1,97 @@
+"""Whoever looks on sees what the database holds and what the daemon knows."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon.clock import Clock
+from daemon.onlooker import Eyes
+from schema import engine as database
+from schema import ledger
+from schema.state import StateFolder
+from tests.daemon.moments import NOW
+from tests.daemon.results import STRANGE, done, seen, session
+
+
+class Hands:
+    """A clock moved by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.clock = Clock(
+            utc=lambda: NOW + timedelta(seconds=self.seconds), monotonic=lambda: self.seconds
+        )
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def eyes(owner: Engine, state: StateFolder, hands: Hands) -> Eyes:
+    return Eyes(database.reader(state.database), state.path, hands.clock)
+
+
+def test_an_empty_state_is_an_empty_picture(eyes):
+    snapshot = eyes.look(None)
+    assert snapshot.ledger.seen == 0
+    assert snapshot.ledger.adds_up()
+    assert snapshot.population is None
+    assert snapshot.session is None
+    assert snapshot.seconds_since_last is None
+    assert snapshot.rate_per_minute is None
+
+
+def test_a_picture_has_session_files_and_population(eyes, owner, hands):
+    session_id = session(owner, "morning", 1, sample="Au")
+    done(owner, b"/data/a.dm4", "1", session_id)
+    refused = seen(owner, STRANGE)
+    with owner.begin() as connection:
+        ledger.refuse(connection, refused, "spectrum", "This is a spectrum.", NOW)
+    hands.seconds = 60.0
+    snapshot = eyes.look(None)
+    assert (snapshot.session.name, snapshot.session.sample) == ("morning", "Au")
+    assert (snapshot.ledger.done, snapshot.ledger.refused) == (1, 1)
+    assert snapshot.population.particles == 2
+    assert snapshot.seconds_since_last == 60.0
+    assert snapshot.rate_per_minute == pytest.approx(2.0)
+    assert {line.state for line in snapshot.recent} == {"done", "refused"}
+    assert snapshot.bundle.name == "default"
+
+
+def test_the_population_is_of_the_open_session(eyes, owner, hands):
+    done(owner, b"/data/a.dm4", "1", session(owner, "morning", 1))
+    assert eyes.look(None).population.particles == 2
+    session(owner, "evening", 2)
+    hands.seconds = 5.0
+    assert eyes.look(None).population.particles == 0
+
+
+def test_the_population_is_reckoned_at_most_every_two_seconds(eyes, owner, hands):
+    done(owner, b"/data/a.dm4", "1")
+    first = eyes.look(None).population
+    done(owner, b"/data/b.dm4", "2")
+    hands.seconds = 1.0
+    assert eyes.look(None).population is first
+    hands.seconds = 2.5
+    assert eyes.look(None).population.particles == 4
+
+
+def test_a_file_analysed_anew_is_seen_though_as_many_are_done(eyes, owner, hands):
+    done(owner, b"/data/a.dm4", "1")
+    first = eyes.look(None).population
+    with owner.begin() as connection:
+        ledger.reopen(connection, [1], now=NOW)
+        ledger.begin(connection, 1, "boot", 1, NOW)
+        ledger.finish(
+            connection,
+            1,
+            file_sha256="a" * 64,
+            content_sha256=None,
+            suspect=None,
+            now=NOW + timedelta(seconds=3),
+        )
+    hands.seconds = 5.0
+    assert eyes.look(None).population is not first

@@ -1,0 +1,233 @@
+"""What the reporting commands print: for people and for programs, the same numbers."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon import reporting
+from daemon.config import Config, StateConfig
+from daemon.errors import DaemonError, Exit, Misused
+from daemon.lock import owned
+from schema import ledger, queries
+from schema.records import CLASS_NAMES
+from schema.state import StateFolder
+from tests.daemon.moments import NOW
+from tests.daemon.results import STRANGE, done, seen, session
+
+EVERYTHING = {"session": None, "sample": None, "run": None}
+
+
+@pytest.fixture
+def config(state: StateFolder) -> Config:
+    return Config(state=StateConfig(folder=state.path))
+
+
+@pytest.fixture
+def measured(owner: Engine) -> Engine:
+    """Two files of two sessions, one refused under a strange name."""
+    done(owner, b"/data/a.dm4", "1", session(owner, "morning", 1, sample="Au", run="7"))
+    done(owner, b"/data/b.dm4", "2", session(owner, "evening", 2, sample="CdSe"))
+    refused = seen(owner, STRANGE)
+    with owner.begin() as connection:
+        ledger.refuse(connection, refused, "spectrum", "This is a spectrum.", NOW)
+    return owner
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+def test_status_as_json_adds_up(measured, config, capsys):
+    reporting.status(config, as_json=True)
+    found = json.loads(printed(capsys))
+    counts = found["ledger"]
+    assert counts.pop("seen") == sum(counts.values()) == 3
+    assert (counts["done"], counts["refused"]) == (2, 1)
+    assert found["session"] == "evening"
+    assert not found["running"]
+    assert found["problems"] == [
+        {
+            "path": r"/data/\xff two\x0alines \x1b[31m.dm4",
+            "state": "refused",
+            "code": "spectrum",
+            "reason": "This is a spectrum.",
+        }
+    ]
+
+
+def test_status_for_people_shows_the_same_sum_and_no_raw_escapes(measured, config, capsys):
+    reporting.status(config, as_json=False)
+    text = printed(capsys)
+    assert "3 seen = 0 pending + 0 retry + 2 done + 1 refused" in " ".join(text.split())
+    assert "\x1b" not in text
+    assert r"\x0alines" in text
+
+
+def test_status_tells_whether_a_daemon_runs(measured, config, capsys):
+    with owned(config.state.folder):
+        reporting.status(config, as_json=True)
+    assert json.loads(printed(capsys))["running"]
+
+
+def test_summary_as_json_has_the_promised_names(measured, config, capsys):
+    reporting.summary(config, EVERYTHING, as_json=True)
+    found = json.loads(printed(capsys))
+    promised = (
+        "particles",
+        "excluded",
+        "d50_nm",
+        "lognormal",
+        "bootstrap",
+        "observable_fraction",
+        "stacking_fault_fraction",
+        "needed",
+    )
+    assert set(promised) <= set(found)
+    assert {"wilson", "corrected"} <= set(found["stacking_fault_fraction"])
+    assert found["particles"] == 4
+    assert sum(found["excluded"].values()) == 2
+    assert found["d50_nm"] == pytest.approx(5.5)
+    assert set(found["class_counts"]) <= set(CLASS_NAMES)
+    assert found["stacking_fault_fraction"]["value"] == pytest.approx(0.5)
+
+
+def test_summary_for_people_shows_the_same_numbers(measured, config, capsys):
+    reporting.summary(config, EVERYTHING, as_json=False)
+    text = printed(capsys)
+    assert "4 particles in size statistics, of 6 regions in 2 micrographs" in text
+    assert "5.50 nm" in text
+    assert "50.0 %" in text
+
+
+def test_an_empty_state_has_an_empty_summary(owner, config, capsys):
+    reporting.summary(config, EVERYTHING, as_json=True)
+    found = json.loads(printed(capsys))
+    assert (found["particles"], found["d50_nm"]) == (0, None)
+    reporting.summary(config, EVERYTHING, as_json=False)
+    assert "—" in printed(capsys)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "particles"),
+    [
+        ({"sample": "Au"}, 2),
+        ({"run": "7"}, 2),
+        ({"sample": "Pt"}, 0),
+        ({"session": "morning"}, 2),
+        ({"session": "0b8e1a4e-6f0f-4f6e-9d2c-000000000002"}, 2),
+        ({"session": "morning", "sample": "CdSe"}, 0),
+    ],
+)
+def test_a_summary_is_of_what_was_chosen(measured, config, capsys, chosen, particles):
+    reporting.summary(config, EVERYTHING | chosen, as_json=True)
+    found = json.loads(printed(capsys))
+    assert found["particles"] == particles
+    assert found["selection"] == EVERYTHING | chosen
+
+
+def test_a_session_nobody_started_is_misuse(measured, config):
+    with pytest.raises(Misused, match="there is no session 'noon'") as error:
+        reporting.summary(config, EVERYTHING | {"session": "noon"}, as_json=True)
+    assert error.value.exit_code == Exit.MISUSED
+
+
+def test_a_name_that_two_sessions_bear_is_misuse(measured, config):
+    session(measured, "morning", 3)
+    with pytest.raises(Misused, match=r"several sessions.*000000000001, .*000000000003"):
+        reporting.summary(config, EVERYTHING | {"session": "morning"}, as_json=True)
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.reader(stream))
+
+
+def test_an_export_has_the_columns_of_the_view_and_a_row_for_each_particle(
+    measured, config, tmp_path
+):
+    target = tmp_path / "particles.csv"
+    reporting.export(config, EVERYTHING, target)
+    header, *rows = rows_of(target)
+    with measured.begin() as connection:
+        assert tuple(header) == queries.view_columns(connection, "current_particle")
+    assert len(rows) == 6
+    diameters = [float(row[header.index("equivalent_diameter_nm")]) for row in rows]
+    assert sorted(diameters) == [0.5, 0.5, 5.0, 5.0, 6.0, 6.0]
+    assert {row[header.index("session")] for row in rows} == {"morning", "evening"}
+
+
+def test_an_export_is_of_what_was_chosen(measured, config, tmp_path):
+    reporting.export(config, EVERYTHING | {"session": "morning"}, tmp_path / "a.csv")
+    assert len(rows_of(tmp_path / "a.csv")) == 1 + 3
+
+
+def test_an_exported_name_is_one_line_of_text(owner, config, tmp_path):
+    done(owner, STRANGE, "3")
+    reporting.export(config, EVERYTHING, tmp_path / "a.csv")
+    header, *rows = rows_of(tmp_path / "a.csv")
+    assert {row[header.index("path")] for row in rows} == {r"/data/\xff two\x0alines \x1b[31m.dm4"}
+
+
+def test_an_export_can_go_to_standard_output(measured, config, capsys):
+    reporting.export(config, EVERYTHING, Path("-"))
+    assert len(printed(capsys).splitlines()) == 7
+
+
+def test_an_export_that_cannot_be_written_is_said_so(measured, config, tmp_path):
+    with pytest.raises(DaemonError, match=r"cannot write .*: No such file or directory"):
+        reporting.export(config, EVERYTHING, tmp_path / "nowhere" / "a.csv")
+
+
+def test_sessions_are_listed_with_their_times(measured, config, capsys):
+    reporting.list_sessions(config, as_json=True)
+    found = json.loads(printed(capsys))
+    assert [each["name"] for each in found] == ["morning", "evening"]
+    assert found[0]["started_at_utc"] == NOW.isoformat()
+    assert found[1]["ended_at_utc"] is None
+    reporting.list_sessions(config, as_json=False)
+    assert "open" in printed(capsys)
+
+
+@pytest.mark.parametrize("report", [reporting.status, reporting.list_sessions])
+def test_a_state_nobody_has_used_is_said_so(tmp_path, report):
+    config = Config(state=StateConfig(folder=tmp_path / "nowhere"))
+    with pytest.raises(DaemonError, match="no database in"):
+        report(config, True)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_database_that_is_none_is_said_so(state, config):
+    state.database.write_bytes(b"This is no database. " * 100)
+    with pytest.raises(DaemonError) as error:
+        reporting.status(config, as_json=True)
+    assert error.value.exit_code == Exit.NEEDS_A_PERSON
+
+
+def test_check_config_tells_what_a_configuration_means(tmp_path, capsys):
+    path = tmp_path / "fringewatch.toml"
+    path.write_text('[state]\nfolder = "state"\n[[watch]]\nfolder = "acq"\n')
+    reporting.check_config(path, as_json=True)
+    found = json.loads(printed(capsys))
+    assert found["state"]["folder"] == str(tmp_path / "state")
+    assert found["intake"]["retry_seconds"] == [10.0, 30.0, 120.0, 600.0, 3600.0]
+    reporting.check_config(path, as_json=False)
+    text = printed(capsys)
+    assert "is right" in text
+    assert "(not there now)" in text
+
+
+def test_reports_leave_the_state_folder_as_it_was(measured, config, capsys):
+    measured.dispose()  # the daemon has ended; SQLite removes its log
+    before = {path: os.stat(path).st_mtime_ns for path in config.state.folder.rglob("*")}
+    reporting.status(config, as_json=True)
+    reporting.summary(config, EVERYTHING, as_json=True)
+    after = {
+        path: os.stat(path).st_mtime_ns
+        for path in config.state.folder.rglob("*")
+        if not path.name.endswith(("-wal", "-shm"))
+    }
+    assert {path: after[path] for path in before} == before
