@@ -7,13 +7,14 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from analysis.errors import ErrorCode, UnreadableYet
 from analysis.readers.limits import ReadLimits
-from analysis.readers.signal import Signal, not_an_image
+from analysis.readers.signal import Signal
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 IHDR_END = 26
@@ -34,21 +35,19 @@ def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -
     if len(start) < IHDR_END or not start.startswith(SIGNATURE):
         raise UnreadableYet(ErrorCode.UNREADABLE, "The file is no PNG image.")
     width_px, height_px, bits, colour_type = struct.unpack(">IIBB", start[16:])
-    if bits == DEEP_BITS and colour_type in COLOUR_TYPES:
-        yield not_an_image("", ErrorCode.COLOUR, "The image is in colour of 16 bits a channel.")
-        return
     yield Signal(
         shape_px=(height_px, width_px),
         samples=SAMPLES_OF_COLOUR_TYPE[colour_type],
         dtype=np.dtype(np.uint16 if bits == DEEP_BITS else np.uint8),
-        read_frame=lambda _: _read(path),
+        read_frame=lambda _: _read(path, bits, colour_type),
     )
 
 
-def _read(path: Path) -> NDArray[np.generic]:
+def _read(path: Path, bits: int, colour_type: int) -> NDArray[np.generic]:
     # The class itself and not Image.open, whose own cap on pixels is lower than ours.
     with path.open("rb") as file, PngImagePlugin.PngImageFile(file) as image:
-        if image.mode == "P":
-            return np.array(image.convert("RGB"))
-        pixels = np.array(image)
+        pixels = np.array(image.convert("RGB") if image.mode == "P" else image)
+    if bits == DEEP_BITS and colour_type in COLOUR_TYPES:
+        # Pillow halves the depth of these; OpenCV does not, and forgives what Pillow just checked.
+        return np.asarray(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED))
     return pixels.astype(np.uint16) if pixels.dtype == np.int32 else pixels

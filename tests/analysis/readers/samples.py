@@ -91,6 +91,60 @@ def write_emi(path: Path, mode: str, camera: str = "BM-Ceta") -> None:
     path.write_bytes(b"\x4a\x4b\0\1" + xml.encode() + b"\0\0\xff")
 
 
+DmTag = dict[str, Any] | list[Any] | str | int | float | NDArray[np.generic]
+DM_TYPE_OF_DTYPE = {"int16": (1, 2), "float32": (2, 6), "uint8": (6, 10), "uint16": (10, 4)}
+DM_COLOUR, DM_COMPLEX = 23, 3
+
+
+def write_dm3(
+    path: Path,
+    image: NDArray[np.generic],
+    units: tuple[str, ...] = ("nm", "nm"),
+    tags: dict[str, Any] | None = None,
+    data_type: int | None = None,
+) -> None:
+    """DigitalMicrograph file of (H, W) or (frames, H, W); `units` are those of x, y and z."""
+    own_type, _ = DM_TYPE_OF_DTYPE[image.dtype.name]
+    sides = image.shape[::-1] if data_type != DM_COLOUR else image.shape[1::-1]
+    axes = [{"Origin": 0.0, "Scale": PIXEL_SIZE_NM, "Units": unit} for unit in units]
+    content = {
+        "ImageData": {
+            "Calibrations": {"Dimension": axes},
+            "Data": image.ravel(),
+            "DataType": data_type or own_type,
+            "Dimensions": list(sides),
+            "PixelDepth": image.itemsize,
+        },
+        "ImageTags": tags or {},
+        "Name": "Au",
+    }
+    root = _dm_group({"ImageList": [content]}) + bytes(8)
+    path.write_bytes(struct.pack(">3I", 3, len(root), 1) + root)
+
+
+def _dm_group(members: dict[str, Any] | list[Any]) -> bytes:
+    named = members.items() if isinstance(members, dict) else [("", one) for one in members]
+    body = b"".join(_dm_tag(name, value) for name, value in named)
+    return struct.pack(">BBI", 0, 0, len(named)) + body
+
+
+def _dm_tag(name: str, value: DmTag) -> bytes:
+    """One tag: its head big-endian, its value little-endian."""
+    is_group = isinstance(value, dict | list)
+    head = struct.pack(">BH", 20 if is_group else 21, len(name)) + name.encode()
+    if isinstance(value, dict | list):
+        return head + _dm_group(value)
+    if isinstance(value, str):
+        return head + b"%%%%" + struct.pack(">4I", 3, 20, 4, len(value)) + value.encode("utf-16le")
+    if isinstance(value, np.ndarray):
+        _, element = DM_TYPE_OF_DTYPE[value.dtype.name]
+        return head + b"%%%%" + struct.pack(">4I", 3, 20, element, value.size) + value.tobytes()
+    kind, packed = (7, struct.pack("<d", value)) if isinstance(value, float) else (
+        5, struct.pack("<I", value)
+    )  # fmt: skip
+    return head + b"%%%%" + struct.pack(">2I", 1, kind) + packed
+
+
 def write_velox(
     path: Path,
     images: dict[str, NDArray[np.generic]],
@@ -144,13 +198,14 @@ def write_png(path: Path, image: NDArray[np.generic]) -> None:
 
 def write_every_family(folder: Path, image: NDArray[np.generic]) -> list[Path]:
     """The same (H, W) uint16 image, written by every family that can be written here."""
-    paths = [folder / f"a.{suffix}" for suffix in ("tif", "mrc", "emd", "ser", "png")]
-    tif, mrc, emd, ser, png = paths
+    paths = [folder / f"a.{suffix}" for suffix in ("tif", "mrc", "emd", "ser", "png", "dm3")]
+    tif, mrc, emd, ser, png, dm3 = paths
     write_tiff(tif, image, PIXEL_SIZE_NM)
     write_mrc(mrc, image, PIXEL_SIZE_NM)
     write_ncem_emd(emd, image, PIXEL_SIZE_NM)
     write_ser(ser, image[np.newaxis])
     write_png(png, image)
+    write_dm3(dm3, image)
     compressed, chunked = folder / "compressed.tif", folder / "chunked.h5"
     tifffile.imwrite(compressed, image, compression="zlib", rowsperstrip=16)
     with h5py.File(chunked, "w") as file:

@@ -86,6 +86,21 @@ def test_a_truncated_file_is_never_a_micrograph(tmp_path: Path) -> None:
             assert isinstance(refusal_of(path), UnreadableYet), f"{path.name} at {cut:.0%}"
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.mrc", "a.ser", "a_000.tvips"])
+def test_a_file_that_ends_within_its_pixels_is_called_truncated(tmp_path: Path, name: str) -> None:
+    write_every_family(tmp_path, IMAGE)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    assert refusal_of(tmp_path / name).code is ErrorCode.TRUNCATED
+
+
+def test_a_stream_that_ends_within_a_frame_is_called_truncated(tmp_path: Path) -> None:
+    write_tvips(tmp_path / "a_000.tvips", counts(3, 64, 64))
+    content = (tmp_path / "a_000.tvips").read_bytes()
+    (tmp_path / "a_000.tvips").write_bytes(content[:-1])
+    assert refusal_of(tmp_path / "a_000.tvips").code is ErrorCode.TRUNCATED
+
+
 @pytest.mark.parametrize("name", ["a.tif", "pages.tif", "a.mrc", "a.ser", "a_000.tvips", "a.emd"])
 def test_a_series_cut_anywhere_is_never_silently_wrong(tmp_path: Path, name: str) -> None:
     frames, path = counts(5, 48, 64), tmp_path / name
@@ -412,7 +427,7 @@ def test_any_bytes_give_only_our_errors(
 
 
 @given(
-    family=st.integers(0, 8),
+    family=st.integers(0, 9),
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
 )
 def test_a_good_file_with_wrong_bytes_gives_only_our_errors(

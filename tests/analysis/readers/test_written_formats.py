@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -15,10 +16,13 @@ from analysis.micrograph import CalibrationSource, ImagingMode
 from analysis.readers import pixel_sha256, read_micrographs
 from analysis.simulation.files import write_mrc, write_ncem_emd, write_tiff
 from tests.analysis.readers.samples import (
+    DM_COLOUR,
+    DM_COMPLEX,
     PIXEL_SIZE_NM,
     VELOX_STEM,
     counts,
     refusal_of,
+    write_dm3,
     write_emi,
     write_every_family,
     write_png,
@@ -134,6 +138,118 @@ def test_bytes_above_127_of_an_mrc_are_unsigned(tmp_path: Path) -> None:
 def test_a_fourier_transform_in_mrc_is_refused(tmp_path: Path) -> None:
     write_mrc(tmp_path / "a.mrc", counts(40, 40, dtype="complex64"), PIXEL_SIZE_NM)
     assert refusal_of(tmp_path / "a.mrc").code is ErrorCode.COMPLEX_VALUED
+
+
+# ── dm ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_stack_of_digitalmicrograph_is_calibrated_by_x_and_y(tmp_path: Path) -> None:
+    frames = counts(3, 48, 64)
+    write_dm3(tmp_path / "a.dm3", frames, units=("nm", "nm", "s"))
+    read = list(read_micrographs(tmp_path / "a.dm3"))
+    assert np.array_equal([micrograph.image for micrograph in read], frames)
+    assert [micrograph.source.frame_index for micrograph in read] == [0, 1, 2]
+    assert read[0].calibration.pixel_size_nm == pytest.approx(PIXEL_SIZE_NM)
+
+
+def test_digitalmicrograph_states_a_tem_image(tmp_path: Path) -> None:
+    tags = {
+        "Microscope Info": {
+            "Illumination Mode": "TEM",
+            "Imaging Mode": "IMAGING",
+            "Voltage": 300_000.0,
+            "Indicated Magnification": 400_000.0,
+            "Name": "FEI Titan",
+        },
+        "DataBar": {
+            "Acquisition Date": "9/13/2020",
+            "Acquisition Time": "2:26:40 PM",
+            "Device Name": "OneView",
+            "Exposure Time (s)": 0.5,
+        },
+    }
+    write_dm3(tmp_path / "a.dm3", counts(64, 64), tags=tags)
+    (micrograph,) = read_micrographs(tmp_path / "a.dm3")
+    stated = micrograph.acquisition
+    assert stated.imaging_mode is ImagingMode.TEM
+    assert stated.acquired_local == datetime.fromisoformat("2020-09-13T14:26:40")
+    assert (stated.high_tension_kv, stated.magnification) == (300, 400_000)
+    assert (stated.exposure_s, stated.detector) == (0.5, "OneView")
+    assert stated.instrument == "FEI Titan"
+    assert micrograph.source.signal_title == "Au"
+
+
+@pytest.mark.parametrize(
+    ("date", "ticks", "local"),
+    [
+        ("7/8/2020", None, None),  # July or August
+        ("7/8/2020", 132413056000000000.0, "2020-08-07T14:26:40"),
+        ("13-Sep-20", None, "2020-09-13T14:26:40"),
+        ("yesterday", None, None),
+    ],
+)
+def test_a_date_is_taken_where_it_has_one_meaning(
+    tmp_path: Path, date: str, ticks: float | None, local: str | None
+) -> None:
+    bar: dict[str, object] = {"Acquisition Date": date, "Acquisition Time": "2:26:40 PM"}
+    if ticks is not None:
+        bar["Acquisition Time (OS)"] = ticks
+    write_dm3(tmp_path / "a.dm3", counts(64, 64), tags={"DataBar": bar})
+    (micrograph,) = read_micrographs(tmp_path / "a.dm3")
+    expected = None if local is None else datetime.fromisoformat(local)
+    assert micrograph.acquisition.acquired_local == expected
+
+
+@pytest.mark.parametrize(
+    ("microscope", "mode"),
+    [
+        ({"Operation Mode": "SCANNING"}, ImagingMode.STEM),
+        ({"Illumination Mode": "STEM", "Imaging Mode": "DIFFRACTION"}, ImagingMode.STEM),
+        ({"Illumination Mode": "TEM"}, ImagingMode.TEM),
+        ({"Operation Mode": "IMAGING"}, ImagingMode.UNKNOWN),
+        ({}, ImagingMode.UNKNOWN),
+    ],
+)
+def test_the_mode_of_digitalmicrograph_is_the_illuminations(
+    tmp_path: Path, microscope: dict[str, str], mode: ImagingMode
+) -> None:
+    write_dm3(tmp_path / "a.dm3", counts(64, 64), tags={"Microscope Info": microscope})
+    (micrograph,) = read_micrographs(tmp_path / "a.dm3")
+    assert micrograph.acquisition.imaging_mode is mode
+
+
+@pytest.mark.parametrize(
+    ("units", "tags", "code"),
+    [
+        (("1/nm", "1/nm"), {}, ErrorCode.DIFFRACTION),
+        (("eV", "nm"), {}, ErrorCode.SPECTRUM),
+        (("nm", "nm"), {"Meta Data": {"Format": "Spectrum image"}}, ErrorCode.SPECTRUM),
+        (
+            ("nm", "nm"),
+            {"Microscope Info": {"Illumination Mode": "TEM", "Imaging Mode": "DIFFRACTION"}},
+            ErrorCode.DIFFRACTION,
+        ),
+    ],
+)
+def test_digitalmicrograph_says_what_is_no_image(
+    tmp_path: Path, units: tuple[str, ...], tags: dict[str, object], code: ErrorCode
+) -> None:
+    write_dm3(tmp_path / "a.dm3", counts(64, 64), units, tags)
+    assert refusal_of(tmp_path / "a.dm3").code is code
+
+
+def test_colour_of_digitalmicrograph_may_be_grey(tmp_path: Path) -> None:
+    grey = counts(64, 80, dtype="uint8")
+    write_dm3(tmp_path / "grey.dm3", np.repeat(grey[..., None], 4, 2), data_type=DM_COLOUR)
+    write_dm3(tmp_path / "colour.dm3", counts(64, 80, 4, dtype="uint8"), data_type=DM_COLOUR)
+    (micrograph,) = read_micrographs(tmp_path / "grey.dm3")
+    assert np.array_equal(micrograph.image, grey)
+    assert refusal_of(tmp_path / "colour.dm3").code is ErrorCode.COLOUR
+
+
+def test_a_fourier_transform_of_digitalmicrograph_is_refused(tmp_path: Path) -> None:
+    write_dm3(tmp_path / "a.dm3", counts(64, 64), data_type=DM_COMPLEX)
+    assert refusal_of(tmp_path / "a.dm3").code is ErrorCode.COMPLEX_VALUED
 
 
 # ── tia ──────────────────────────────────────────────────────────────────────
@@ -306,9 +422,18 @@ def test_rgb_of_equal_channels_is_grey(tmp_path: Path) -> None:
         assert np.array_equal(micrograph.image, grey), path.name
 
 
+def test_deep_rgb_of_equal_channels_keeps_its_depth(tmp_path: Path) -> None:
+    grey = counts(64, 80) * np.uint16(500)
+    cv2.imwrite(str(tmp_path / "a.png"), np.repeat(grey[..., None], 3, axis=2))
+    (micrograph,) = read_micrographs(tmp_path / "a.png")
+    assert np.array_equal(micrograph.image, grey)
+
+
 def test_colour_is_refused(tmp_path: Path) -> None:
     rgb = counts(64, 80, 3, dtype="uint8")
     write_png(tmp_path / "a.png", rgb)
+    Image.fromarray(rgb).quantize(16).save(tmp_path / "palette.png")
+    cv2.imwrite(str(tmp_path / "deep.png"), rgb.astype(np.uint16) * 257)
     tifffile.imwrite(tmp_path / "a.tif", rgb, photometric="rgb")
     for path in tmp_path.iterdir():
         refusal = refusal_of(path)
