@@ -1,0 +1,218 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.preprocessing import FunctionTransformer
+
+from analysis.errors import BundleError
+from analysis.forest import CLASS_NAMES, DEEPEST, MOST_LEAVES, TREES, Forest
+from schema import records
+
+approx = pytest.approx
+
+
+def examples(
+    count: int, seed: int, weights: tuple[float, ...] = (0.2,) * 5, spread: float = 0.7
+) -> tuple[np.ndarray, np.ndarray]:
+    """Five overlapping clouds around corners one apart, and their classes."""
+    rng = np.random.default_rng(seed)
+    classes = rng.choice(5, count, p=np.array(weights))
+    return np.eye(5)[classes] * 2 + rng.normal(0, spread, (count, 5)), classes
+
+
+@pytest.fixture(scope="module")
+def forest() -> Forest:
+    grown = Forest()
+    grown.fit(*examples(600, seed=1), seed=3)
+    return grown
+
+
+@pytest.fixture
+def stored(forest, tmp_path):
+    path = tmp_path / "forest.skops"
+    forest.save(path)
+    return path
+
+
+def test_the_classes_are_those_of_the_database():
+    assert CLASS_NAMES == records.CLASS_NAMES
+
+
+def test_clouds_two_apart_are_told_apart(forest):
+    features, classes = examples(1000, seed=2, spread=0.4)
+    found = forest.probabilities(features)
+    assert found.shape == (1000, 5)
+    assert found.sum(axis=1) == approx(1)
+    assert (found.argmax(axis=1) == classes).mean() > 0.95
+
+
+def test_probabilities_are_as_sure_as_they_are_right(forest):
+    features, classes = examples(3000, seed=4)
+    found = forest.probabilities(features)
+    # Binomial scatter of 3,000 is 1 %; a forest shrinks towards the middle by a few more.
+    assert found.max(axis=1).mean() == approx((found.argmax(axis=1) == classes).mean(), abs=0.15)
+
+
+def test_the_same_seed_grows_the_same_forest_on_any_number_of_threads():
+    features, classes = examples(300, seed=5)
+    grown = []
+    for seed, jobs in ((1, 1), (1, 2), (2, 1)):
+        forest = Forest()
+        forest.fit(features, classes, seed, jobs)
+        grown.append(forest.probabilities(features))
+    assert np.array_equal(grown[0], grown[1])
+    assert not np.array_equal(grown[0], grown[2])
+
+
+def test_a_class_without_examples_keeps_its_place(tmp_path):
+    features, classes = examples(300, seed=6, weights=(0.5, 0, 0.5, 0, 0))
+    forest = Forest()
+    forest.fit(features, classes, seed=1)
+    found = forest.probabilities(features)
+    assert (found[:, [1, 3, 4]] == 0).all()
+    assert (found.argmax(axis=1) == classes).mean() > 0.9
+    forest.save(tmp_path / "forest.skops")
+    loaded = Forest.load(tmp_path / "forest.skops")
+    assert np.array_equal(loaded.probabilities(features), found)
+
+
+def test_a_rare_class_is_not_given_up_for_a_common_one():
+    forest = Forest()
+    forest.fit(*examples(2000, seed=7, weights=(0.95, 0.05, 0, 0, 0), spread=1.0), seed=1)
+    features, classes = examples(2000, seed=8, weights=(0, 1, 0, 0, 0), spread=1.0)
+    # The clouds allow 92 %; without weights the same forest finds 55 % of the rare class.
+    assert (forest.probabilities(features).argmax(axis=1) == classes).mean() > 0.7
+
+
+def test_a_micrograph_without_particles_has_no_probabilities(forest):
+    assert forest.probabilities(np.zeros((0, 5))).shape == (0, 5)
+
+
+def test_a_stored_forest_predicts_what_it_did(forest, stored):
+    features, _ = examples(500, seed=9)
+    assert np.array_equal(
+        Forest.load(stored).probabilities(features), forest.probabilities(features)
+    )
+
+
+def test_a_forest_of_many_overlapping_samples_stores_in_three_megabytes(tmp_path):
+    forest = Forest()
+    forest.fit(*examples(3000, seed=10, spread=2.0), seed=1)
+    forest.save(tmp_path / "forest.skops")
+    assert (tmp_path / "forest.skops").stat().st_size <= 3_000_000
+    trees = skops_forest(tmp_path / "forest.skops").estimators_
+    assert len(trees) == TREES
+    assert max(tree.get_n_leaves() for tree in trees) == MOST_LEAVES
+    assert max(tree.get_depth() for tree in trees) <= DEEPEST
+
+
+def skops_forest(path) -> RandomForestClassifier:
+    return skops.io.load(path, trusted=["sklearn.tree._tree.Tree"])
+
+
+def test_a_file_with_a_function_in_it_is_refused(tmp_path):
+    path = tmp_path / "forest.skops"
+    skops.io.dump(FunctionTransformer(func=examples), path)
+    with pytest.raises(BundleError, match=r"types that no forest needs.*examples"):
+        Forest.load(path)
+
+
+def test_another_estimator_is_refused(tmp_path):
+    path = tmp_path / "forest.skops"
+    skops.io.dump(ExtraTreesClassifier(3).fit(*examples(50, seed=1)), path)
+    with pytest.raises(BundleError, match="ExtraTreesClassifier"):
+        Forest.load(path)
+
+
+def test_classes_beyond_the_five_are_refused(tmp_path):
+    features, classes = examples(50, seed=1)
+    path = tmp_path / "forest.skops"
+    skops.io.dump(RandomForestClassifier(3).fit(features, classes + 3), path)
+    with pytest.raises(BundleError, match="classes"):
+        Forest.load(path)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 1000, 100_000])
+def test_a_truncated_file_is_refused(stored, kept):
+    stored.write_bytes(stored.read_bytes()[:kept])
+    with pytest.raises(BundleError, match="holds no forest"):
+        Forest.load(stored)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="holds no forest"):
+        Forest.load(tmp_path / "forest.skops")
+
+
+def test_a_file_that_unpacks_to_far_more_than_a_forest_is_refused(tmp_path):
+    path = tmp_path / "forest.skops"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", b" " * 2**27)
+    with pytest.raises(BundleError, match="unpacked"):
+        Forest.load(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("left_child", 10**6), ("left_child", 0), ("feature", 99)]
+)
+def test_a_tree_that_points_outside_itself_is_refused(tmp_path, field, value):
+    """Compiled code would read memory that is not the forest's, or never come back."""
+    grown = RandomForestClassifier(3, random_state=1).fit(*examples(60, seed=1))
+    state = grown.estimators_[1].tree_.__getstate__()
+    state["nodes"][field][0] = value
+    path = tmp_path / "forest.skops"
+    skops.io.dump(grown, path)
+    damaged = rewritten_nodes(path, grown, state["nodes"])
+    path.write_bytes(damaged)
+    with pytest.raises(BundleError, match="outside itself"):
+        Forest.load(path)
+
+
+def rewritten_nodes(path, grown: RandomForestClassifier, nodes: np.ndarray) -> bytes:
+    """The stored file with the nodes of the second tree replaced."""
+    original = grown.estimators_[1].tree_.__getstate__()["nodes"]
+    out = io.BytesIO()
+    replaced = 0
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(out, "w") as target:
+        for entry in source.infolist():
+            content = source.read(entry)
+            if entry.filename.endswith(".npy"):
+                array = np.load(io.BytesIO(content), allow_pickle=False)
+                if array.dtype == original.dtype and array.shape == original.shape:
+                    buffer = io.BytesIO()
+                    np.save(buffer, nodes, allow_pickle=False)
+                    content = buffer.getvalue()
+                    replaced += 1
+            target.writestr(entry.filename, content)
+    assert replaced >= 1
+    return out.getvalue()
+
+
+def test_a_forest_that_was_never_fitted_says_so(tmp_path):
+    with pytest.raises(ValueError, match="never fitted"):
+        Forest().probabilities(np.zeros((1, 5)))
+    with pytest.raises(ValueError, match="never fitted"):
+        Forest().save(tmp_path / "forest.skops")
+
+
+@pytest.mark.parametrize(
+    ("features", "classes"),
+    [
+        (np.zeros((4, 5)), np.array([0, 1, 2, 5])),
+        (np.zeros((4, 5)), np.array([0, 1, -1, 2])),
+        (np.zeros((4, 5)), np.array([0, 1])),
+        (np.zeros(4), np.array([0, 1, 2, 3])),
+        (np.zeros((0, 5)), np.zeros(0, int)),
+    ],
+)
+def test_training_data_that_do_not_fit_are_refused(features, classes):
+    with pytest.raises(ValueError, match="classes"):
+        Forest().fit(features, classes, seed=1)
+
+
+def test_features_of_another_number_are_refused(forest):
+    with pytest.raises(ValueError, match="features"):
+        forest.probabilities(np.zeros((2, 3)))
