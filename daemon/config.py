@@ -97,6 +97,9 @@ class LogConfig(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "text", "json"] = "auto"
+    """`auto` writes JSON where the output goes to a journal."""
+    file: Path | None = None
+    """Every line as JSON, kept below 50 MB; the live view shows warnings only."""
 
 
 class Config(Section):
@@ -161,7 +164,11 @@ def _anchored(config: Config, base: Path) -> Config:
     if analysis.bundle != DEFAULT_BUNDLE:
         folder = str(_absolute(Path(analysis.bundle), base))
         analysis = analysis.model_copy(update={"bundle": folder})
-    return config.model_copy(update={"state": state, "watch": watch, "analysis": analysis})
+    log = config.log
+    if log.file is not None:
+        log = log.model_copy(update={"file": _absolute(log.file, base)})
+    changes = {"state": state, "watch": watch, "analysis": analysis, "log": log}
+    return config.model_copy(update=changes)
 
 
 def _absolute(folder: Path, base: Path) -> Path:

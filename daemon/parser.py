@@ -5,6 +5,7 @@ Frames of a series come one at a time, so a long series never fills the spool.
 """
 
 import errno
+import logging
 import resource
 import traceback
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class NextFrame:
 
 def parser_main(connection: Connection, limits: ReadLimits, memory_bytes: int) -> None:
     """Serve requests until the pipe closes."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong comes as an exception
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

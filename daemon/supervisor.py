@@ -20,7 +20,7 @@ from daemon import requests
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.desk import Desk
-from daemon.errors import Exit
+from daemon.errors import DaemonError, Exit
 from daemon.intake import Intake
 from daemon.names import printable
 from daemon.notify import extend_timeout, notify, status
@@ -103,6 +103,10 @@ class Supervisor:
             self._start()
             while not self._stopping and not self._worked_off():
                 self._turn()
+        except DaemonError:
+            if not self._stopping:
+                raise
+            log.info("stopped while the model was being loaded")
         finally:
             self._end()
         unseen = self._once and self._intake.vanished
@@ -122,9 +126,10 @@ class Supervisor:
             log.info("%d files were interrupted and are taken up again", interrupted)
         self._watcher.start()
         self._walk()
-        self._runner.start()
+        self._runner.start(abandon=lambda: self._stopping)
         notify("READY=1")
-        log.info("watching %d folders, analysing on %s", len(self._roots), self._runner.device)
+        folders = ", ".join(printable(root.path) for root in self._roots) or "no folder"
+        log.info("watching %s, analysing on %s", folders, self._runner.device)
 
     def _turn(self) -> None:
         """One turn of the loop: finish, begin, look, listen, show."""

@@ -95,4 +95,4 @@ def _set_up_logs(config: Config, say: Callable[[Text], None] | None) -> None:
     if style == "auto":
         style = "json" if under_service_manager() else "text"
     level = logging.getLevelNamesMapping()[config.log.level.upper()]
-    logs.set_up(style=style, level=level, say=say)
+    logs.set_up(style=style, level=level, say=say, file=config.log.file)

@@ -56,6 +56,11 @@ class Bench:
     config: Path
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
+    @property
+    def log(self) -> Path:
+        """What the daemon said."""
+        return self.config.with_suffix(".log")
+
     def configure(self, retry: str = "[0.5, 0.5, 0.5, 0.5, 0.5]", extra: str = "") -> None:
         """Write the configuration."""
         text = CONFIG.format(state=self.state, folder=self.folder, retry=retry, extra=extra)
@@ -63,17 +68,14 @@ class Bench:
 
     def command(self, *words: str | Path) -> list[str]:
         """The command line of fringewatch with this configuration."""
-        verb, *rest = words
-        return [sys.executable, "-m", "daemon", str(verb), "--config", str(self.config), *map(str, rest)]
+        return [sys.executable, "-m", "daemon", *map(str, words), "--config", str(self.config)]
 
     def start(self, *words: str | Path) -> subprocess.Popen[str]:
         """Start `fringewatch watch`, in the background."""
-        process = subprocess.Popen(
-            self.command("watch", *words),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with self.log.open("a") as log:
+            process = subprocess.Popen(
+                self.command("watch", *words), stdout=log, stderr=subprocess.STDOUT, text=True
+            )
         self.processes.append(process)
         return process
 
@@ -110,7 +112,8 @@ class Bench:
     def stop(self, process: subprocess.Popen[str]) -> str:
         """SIGTERM; the output of the daemon."""
         process.send_signal(signal.SIGTERM)
-        return process.communicate(timeout=60)[0]
+        process.wait(timeout=60)
+        return self.log.read_text()
 
     def assert_clean(self) -> None:
         """Every row ↔ one readable mask file, no leftovers, a sound database."""

@@ -247,12 +247,18 @@ def test_copies_of_one_picture_count_once(bench: Bench, counts: tuple[Counts, ..
     write_tiff(bench.folder / "one.tif", counts[0], 0.04)
     assert bench.run("watch", "--once").returncode == 0
     particles = bench.query("SELECT count(*) FROM current_particle")
+    before = json.loads(bench.run("summary", "--json").stdout)
     (bench.folder / "copy.tif").write_bytes((bench.folder / "one.tif").read_bytes())
-    write_mrc(bench.folder / "same.mrc", counts[0], 0.04)
     assert bench.run("watch", "--once").returncode == 0
     assert set(bench.states().values()) == {"done"}
     assert bench.query("SELECT count(*) FROM current_particle") == particles
     assert bench.query("SELECT count(*) FROM analysis") == [(1,)]
+    # The same picture in another format, whose pixel size differs in the seventh digit.
+    write_mrc(bench.folder / "same.mrc", counts[0], 0.04)
+    assert bench.run("watch", "--once").returncode == 0
+    after = json.loads(bench.run("summary", "--json").stdout)
+    assert (after["particles"], after["micrographs"]) == (before["particles"], 1)
+    assert after["excluded"]["identical_pixels"] > 0
 
 
 def test_a_session_and_a_file_by_hand_reach_the_running_daemon(
