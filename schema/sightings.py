@@ -121,15 +121,16 @@ def fresh_values() -> dict[str, Any]:
 def _change(row: AnyRow | None, arrival: ArrivalRecord) -> Change:
     if row is None:
         return Change.NEW
-    known = companions_from_json(row.companions)
+    known = set(companions_from_json(row.companions))
+    found = set(arrival.companions)
     same = (row.size_bytes, row.mtime_ns) == (arrival.size_bytes, arrival.mtime_ns)
     if row.state == FileState.PROCESSING:
         return Change.SAME
     if row.state in _PATIENT:
-        same = same and known == arrival.companions and row.inode == _signed(arrival.inode)
+        same = same and found == known and row.inode == _signed(arrival.inode)
         return Change.SAME if same else Change.CHANGED
     # A companion that has gone takes nothing away: raw files are archived one by one.
-    same = same and set(arrival.companions) <= set(known)
+    same = same and found <= known
     return Change.SAME if same else Change.SUPERSEDING
 
 

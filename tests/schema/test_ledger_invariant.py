@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import StaticPool, create_engine
 
 from schema import ledger, sightings, store
@@ -15,7 +15,7 @@ from schema.script import statements
 from tests.schema.examples import NOW, arrival, result, sha256
 
 names = st.sampled_from(("a.dm4", "b.mrc", "c.ser", "c.emi"))
-ids = st.integers(1, 6)
+picks = st.integers(0, 5)
 
 
 class Ledger(RuleBasedStateMachine):
@@ -39,6 +39,10 @@ class Ledger(RuleBasedStateMachine):
         self.connection.close()
         self.engine.dispose()
 
+    def row(self, pick):
+        """One of the rows there are."""
+        return 1 + pick % self.revisions
+
     def attempt(self, verb, *arguments, **named):
         before = ledger.counts(self.connection)
         try:
@@ -46,7 +50,11 @@ class Ledger(RuleBasedStateMachine):
         except LedgerError:
             assert ledger.counts(self.connection) == before
 
-    @rule(name=names, size=st.integers(1, 2), with_companion=st.booleans())
+    @initialize(first=names)
+    def first_walk(self, first):
+        self.see(first, 1, False)
+
+    @rule(name=names, size=st.integers(1, 3), with_companion=st.booleans())
     def see(self, name, size, with_companion):
         emi = Companion(path=b"/data/c.emi", size_bytes=1, mtime_ns=1)
         companions = (emi,) if with_companion and name == "c.ser" else ()
@@ -56,53 +64,49 @@ class Ledger(RuleBasedStateMachine):
         if sighting.change in (sightings.Change.NEW, sightings.Change.SUPERSEDING):
             self.revisions += 1
 
-    @rule(file_id=ids)
-    def settle(self, file_id):
-        ledger.settle(self.connection, [file_id])
-
-    @rule(file_id=ids, size=st.integers(1, 2))
-    def ready(self, file_id, size):
-        self.attempt(ledger.ready, file_id, arrival(size_bytes=size), self.now)
+    @rule(pick=picks, steps=st.integers(1, 3))
+    def go_on(self, pick, steps):
+        row = self.row(pick)
+        ledger.settle(self.connection, [row])
+        if steps > 1:
+            size_bytes = ledger.entry(self.connection, row).size_bytes
+            self.attempt(ledger.ready, row, arrival(size_bytes=size_bytes), self.now)
+        if steps > 2:
+            self.attempt(ledger.begin, row, "boot", 1, self.now)
 
     @rule()
     def begin_next(self):
         for found in ledger.next_ready(self.connection, self.now, 1):
             ledger.begin(self.connection, found.source_file_id, "boot", 1, self.now)
 
-    @rule(file_id=ids)
-    def give_back(self, file_id):
-        self.attempt(ledger.release, file_id)
+    @rule(pick=picks, verb=st.sampled_from((ledger.refuse, ledger.quarantine)))
+    def judge(self, pick, verb):
+        self.attempt(verb, self.row(pick), "spectrum", "A spectrum.", self.now)
 
-    @rule(file_id=ids)
-    def child_died(self, file_id):
-        self.attempt(ledger.child_died, file_id)
+    @rule(pick=picks, verb=st.sampled_from((ledger.release, ledger.child_died)))
+    def interrupt(self, pick, verb):
+        self.attempt(verb, self.row(pick))
 
-    @rule(file_id=ids)
-    def refuse(self, file_id):
-        self.attempt(ledger.refuse, file_id, "spectrum", "A spectrum.", self.now)
-
-    @rule(file_id=ids)
-    def quarantine(self, file_id):
-        self.attempt(ledger.quarantine, file_id, "truncated", "Ends early.", self.now)
-
-    @rule(file_id=ids, wait=st.integers(-5, 60))
-    def retry_later(self, file_id, wait):
+    @rule(pick=picks, wait=st.integers(-60, 60))
+    def retry_later(self, pick, wait):
         at = self.now + timedelta(seconds=wait)
-        self.attempt(ledger.retry_later, file_id, "unreadable", "Not yet.", at, self.now)
+        self.attempt(ledger.retry_later, self.row(pick), "unreadable", "Not yet.", at, self.now)
 
-    @rule(file_id=ids, pixels=st.sampled_from(("one", "two")))
-    def commit(self, file_id, pixels):
+    @rule(pick=picks, pixels=st.sampled_from(("one", "two")))
+    def commit(self, pick, pixels):
         with self.connection.begin_nested() as savepoint:
             try:
                 store.commit_results(
-                    self.connection, file_id, sha256("f"), [result(pixels)], self.now
+                    self.connection, self.row(pick), sha256("f"), [result(pixels)], self.now
                 )
             except LedgerError:
                 savepoint.rollback()
 
-    @rule(file_ids=st.lists(ids), forced=st.booleans())
-    def reopen(self, file_ids, forced):
-        ledger.reopen(self.connection, file_ids, now=self.now, forced=forced)
+    @rule(chosen=st.lists(picks), forced=st.booleans())
+    def reopen(self, chosen, forced):
+        ledger.reopen(
+            self.connection, [self.row(pick) for pick in chosen], now=self.now, forced=forced
+        )
 
     @rule(found=st.sets(names))
     def walk_misses_some(self, found):
@@ -139,4 +143,4 @@ class Ledger(RuleBasedStateMachine):
 
 
 TestLedger = Ledger.TestCase
-TestLedger.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestLedger.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)

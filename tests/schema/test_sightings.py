@@ -73,6 +73,26 @@ def test_a_late_companion_reopens_its_primary(connection):
     assert sighting.change is Change.SUPERSEDING
 
 
+@pytest.mark.parametrize("decided", [False, True])
+def test_companions_found_in_another_order_are_no_change(connection, decided):
+    pair = tuple(
+        Companion(path=path, size_bytes=1, mtime_ns=1) for path in (b"/data/x.emi", b"/data/x.xml")
+    )
+    (file_id,) = see(connection, arrival("x_1.ser", companions=pair))
+    if decided:
+        ledger.refuse(connection, file_id, "spectrum", "A spectrum.", NOW)
+    (sighting,) = observe(connection, arrival("x_1.ser", companions=pair[::-1]))
+    assert sighting.change is Change.SAME
+
+
+def test_archiving_a_companion_of_a_file_with_a_verdict_changes_nothing(connection):
+    mdoc = Companion(path=b"/data/a.mrc.mdoc", size_bytes=1, mtime_ns=1)
+    (file_id,) = see(connection, arrival("a.mrc", companions=(mdoc,)))
+    ledger.refuse(connection, file_id, "spectrum", "A spectrum.", NOW)
+    (sighting,) = observe(connection, arrival("a.mrc"))
+    assert sighting.change is Change.SAME
+
+
 def test_a_file_that_became_a_companion_no_longer_stands_for_itself(connection):
     (alone,) = see(connection, arrival("x.emi"))
     ledger.refuse(connection, alone, "metadata_only", "Metadata alone.", NOW)
