@@ -99,12 +99,11 @@ def labelled(
 def _found(
     bundle: Bundle, image: NDArray[np.generic], pixel_size_nm: float | None
 ) -> NDArray[np.bool_]:
-    """Pixels of particles that count: those below the size limit are not reported either."""
+    """Pixels of every labelled particle, whatever its size."""
     if pixel_size_nm is None:
         raise ValueError("an evaluation needs a pixel size")
-    analysis, labels = labelled(bundle, image, pixel_size_nm)
-    counted = [one.region.label for one in analysis.particles if one.excluded is None]
-    return np.isin(labels, counted)
+    _, labels = labelled(bundle, image, pixel_size_nm)
+    return np.asarray(labels != 0)
 
 
 def _score(name: str, truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> SegmentationScore:

@@ -27,7 +27,7 @@ from analysis.training.micrographs import Rendered, rendered
 
 LEAST_OVERLAP = 0.5  # intersection over union of a region and the truth it is labelled by
 MOST_TRUTH_IN_BACKGROUND = 0.05
-LARGEST_CLASS = 1.5  # times the smallest
+LARGEST_CLASS = 2.0  # times the smallest
 CARBON_DISCS = 2
 CARBON_DIAMETER_NM = (2.0, 9.0)
 
@@ -56,6 +56,7 @@ def labelled_regions(
     bundle: Bundle,
     paths: Sequence[Path],
     seed: int,
+    renderings: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> LabelledRegions:
     """Every region found in the fields, with the class of the truth it covers.
@@ -64,14 +65,16 @@ def labelled_regions(
         bundle: its U-Net segments; a forest is not needed.
         paths: of simulated fields.
         seed: of optics and dose.
+        renderings: micrographs of each field, each under its own conditions.
         progress: called with fields done and fields in all.
     """
     rows: list[tuple[Sequence[float], int, int]] = []
     for index, path in enumerate(paths):
         rng = np.random.default_rng([seed, index])
-        seen = rendered(load_field(path), rng, path.name)
-        described = _found(bundle, seen) + _carbon(seen, bundle, rng)
-        rows += [(values, kind, index) for values, kind in described]
+        for _ in range(renderings):
+            seen = rendered(load_field(path), rng, path.name)
+            described = _found(bundle, seen) + _carbon(seen, bundle, rng)
+            rows += [(values, kind, index) for values, kind in described]
         if progress is not None:
             progress(index + 1, len(paths))
     kept = [row for row in rows if np.isfinite(row[0]).all()]

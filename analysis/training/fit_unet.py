@@ -6,7 +6,7 @@ interruption is in one checkpoint of plain arrays.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ class FitRecipe:
     renderers: int = 1
     start_samples: int = 96
     checkpoint_steps: int = 100
+    average_from: int | None = None  # step; the result is the mean of all checkpoints from there
     log_steps: int = 50
 
 
@@ -73,7 +74,7 @@ def fit_unet(
         seed = recipe.seed + first  # after an interruption other samples, not the same again
         with SamplePool(folder, seed, recipe.renderers, conditions, recipe.start_samples) as pool:
             _steps(network, pool, recipe, first, checkpoint)
-    return [np.asarray(weight, np.float32) for weight in network.get_weights()]
+    return checkpoint_weights(checkpoint)
 
 
 def compiled(recipe: FitRecipe) -> "keras.Model":
@@ -109,10 +110,14 @@ def cross_entropy_and_dice(truth: Any, predicted: Any) -> Any:
 
 
 def checkpoint_weights(checkpoint: Path) -> list[NDArray[np.float32]]:
-    """The weights in a checkpoint, in the order of the network."""
+    """The result so far, in the order of the network: averaged where the recipe says so."""
     with np.load(checkpoint, allow_pickle=False) as stored:
-        count = sum(name.startswith("weight_") for name in stored.files)
-        return [stored[f"weight_{index:03d}"] for index in range(count)]
+        return _numbered(stored, "average") or _numbered(stored, "weight")
+
+
+def _numbered(stored: Mapping[str, NDArray[np.float32]], name: str) -> list[NDArray[np.float32]]:
+    names = sorted(one for one in stored if one.startswith(f"{name}_"))
+    return [stored[one] for one in names]
 
 
 def _steps(
@@ -131,18 +136,34 @@ def _steps(
                 time.monotonic() - started,
             )
         if step % recipe.checkpoint_steps == 0 or step == recipe.steps:
-            _stored(network, step, checkpoint)
+            _stored(network, step, checkpoint, recipe)
 
 
-def _stored(network: "keras.Model", step: int, checkpoint: Path) -> None:
+def _stored(network: "keras.Model", step: int, checkpoint: Path, recipe: FitRecipe) -> None:
     weights = {f"weight_{i:03d}": w for i, w in enumerate(network.get_weights())}
+    averages = {}
+    if recipe.average_from is not None and step >= recipe.average_from:
+        before = (step - recipe.average_from) // recipe.checkpoint_steps
+        averages = _averaged(network, checkpoint, before)
     moments = {
         f"optimizer_{i:03d}": np.asarray(variable)
         for i, variable in enumerate(network.optimizer.variables)
     }
     temporary = checkpoint.with_suffix(".part.npz")
-    np.savez(temporary, step=np.array(step), **weights, **moments)  # type: ignore[arg-type]
+    np.savez(temporary, step=np.array(step), **weights, **averages, **moments)  # type: ignore[arg-type]
     temporary.replace(checkpoint)
+
+
+def _averaged(
+    network: "keras.Model", checkpoint: Path, before: int
+) -> dict[str, NDArray[np.float32]]:
+    """The mean of the weights now and of those averaged `before` times in the checkpoint."""
+    weights = network.get_weights()
+    means = checkpoint_weights(checkpoint) if before else weights
+    return {
+        f"average_{index:03d}": (before * mean + weight) / (before + 1)
+        for index, (mean, weight) in enumerate(zip(means, weights, strict=True))
+    }
 
 
 def _restored(network: "keras.Model", checkpoint: Path) -> int:
@@ -150,6 +171,6 @@ def _restored(network: "keras.Model", checkpoint: Path) -> int:
     with np.load(checkpoint, allow_pickle=False) as stored:
         for index, variable in enumerate(network.optimizer.variables):
             variable.assign(stored[f"optimizer_{index:03d}"])
+        network.set_weights(_numbered(stored, "weight"))
         step = int(stored["step"])
-    network.set_weights(checkpoint_weights(checkpoint))
     return step

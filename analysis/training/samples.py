@@ -48,7 +48,6 @@ class Conditions:
     print_fraction: float = 0.4
     enlarged_print: float = 0.5  # printed before it is rescaled, so that JPEG blocks grow
     part_of_field: float = 0.5
-    gain: float = 0.5  # ± of its logarithm: what fills the field decides its robust deviation
 
 
 USUAL = Conditions()
@@ -66,7 +65,6 @@ def draw_sample(field: Field, rng: np.random.Generator, conditions: Conditions =
         rng.uniform(-conditions.magnification_error, conditions.magnification_error)
     )
     prepared = prepare(counts, float(stated_nm), MODEL_PIXEL_SIZE_NM, "default").network_input
-    prepared *= np.float32(np.exp(rng.uniform(-conditions.gain, conditions.gain)))
     rows, columns = prepared.shape
     mask = cv2.resize(particle.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
     return Sample(network_input=prepared.astype(np.float16), particle=mask > 0.5)

@@ -72,3 +72,20 @@ def test_a_renderer_that_dies_is_noticed(folder):
         pool._processes[0].join()
         with pytest.raises(RuntimeError, match="renderers"):
             pool.batch(1)
+
+
+def test_the_result_is_the_mean_of_the_last_checkpoints(folder, tmp_path):
+    checkpoint = tmp_path / "unet.npz"
+    averaging = {**TINY.__dict__, "checkpoint_steps": 1, "average_from": 3}
+    fit_unet(folder, checkpoint, FitRecipe(**{**averaging, "steps": 3}))
+    third = _weights(checkpoint)
+    mean = fit_unet(folder, checkpoint, FitRecipe(**averaging))
+    fourth = _weights(checkpoint)
+    assert any(np.abs(one - other).max() > 1e-4 for one, other in zip(third, fourth, strict=True))
+    for one, other, both in zip(third, fourth, mean, strict=True):
+        assert both == pytest.approx((one + other) / 2, abs=1e-6)
+
+
+def _weights(checkpoint):
+    with np.load(checkpoint) as stored:
+        return [stored[name] for name in sorted(stored.files) if name.startswith("weight_")]
