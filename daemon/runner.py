@@ -123,15 +123,18 @@ class Runner:
         self.device = ""
         self.stage = ""
 
-    def start(self) -> None:
+    def start(self, abandon: Callable[[], bool] = lambda: False) -> None:
         """Load the model, then begin to take jobs.
+
+        Args:
+            abandon: asked twice a second; True ends the loading.
 
         Raises:
             ConfigError: the bundle cannot be loaded.
-            DaemonError: the worker did not come up.
+            DaemonError: the worker did not come up, or was abandoned.
         """
         try:
-            self._ensure_worker()
+            self._ensure_worker(abandon)
         except _AttemptFailed as failure:
             raise DaemonError(f"the model could not be loaded: {failure}") from failure
         self._parser.start()
@@ -248,7 +251,7 @@ class Runner:
         if known := self._known.find(frame, origin, job.force):
             return known
         self.stage = "analysing"
-        self._ensure_worker()
+        self._ensure_worker(self._abandon.is_set)
         request = AnalyseRequest(
             frame=frame,
             state_folder=self._state_folder,
@@ -256,7 +259,7 @@ class Runner:
             force=job.force,
         )
         _guarded(DaemonCode.WORKER_DIED, lambda: self._worker.send(request))
-        answer = self._from_worker(self._limits.worker_seconds)
+        answer = self._from_worker(self._limits.worker_seconds, self._abandon.is_set)
         if isinstance(answer, AnalysisFailure):
             raise _analysis_failed(answer)
         if isinstance(answer, AnalysedFrame) and _is_of(answer.result, frame):
@@ -270,12 +273,10 @@ class Runner:
             lambda: self._parser.receive(self._limits.parser_seconds, self._abandon.is_set),
         )
 
-    def _from_worker(self, seconds: float) -> object:
-        return _guarded(
-            DaemonCode.WORKER_DIED, lambda: self._worker.receive(seconds, self._abandon.is_set)
-        )
+    def _from_worker(self, seconds: float, abandon: Callable[[], bool]) -> object:
+        return _guarded(DaemonCode.WORKER_DIED, lambda: self._worker.receive(seconds, abandon))
 
-    def _ensure_worker(self) -> None:
+    def _ensure_worker(self, abandon: Callable[[], bool]) -> None:
         """A worker with its model loaded; no file is to blame where it does not come up."""
         if self._worker_ready and self._worker.is_alive:
             return
@@ -283,7 +284,7 @@ class Runner:
         self._worker.stop(grace_seconds=0)
         self._worker.start()
         try:
-            answer = self._from_worker(BUNDLE_LOAD_SECONDS)
+            answer = self._from_worker(BUNDLE_LOAD_SECONDS, abandon)
         except _AttemptFailed as failure:
             raise _AttemptFailed(OutcomeKind.IO_FAILED, failure.code, str(failure)) from failure
         if isinstance(answer, WorkerFailed):

@@ -172,7 +172,7 @@ class Supervisor:
                 self._intake.look_again(connection, arrival, now, seconds)
 
     def _begin_next(self) -> None:
-        if self._runner.current is not None:
+        if self._stopping or self._runner.current is not None:
             return
         now = self._clock.utc()
         with self._engine.begin() as connection:

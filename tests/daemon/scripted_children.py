@@ -70,6 +70,8 @@ def scripted_worker(connection: Connection, started: Path, failing_start: str = 
     """
     with started.open("a") as file:
         file.write("started\n")
+    if failing_start == "hangs":
+        threading.Event().wait()
     if failing_start == "failed":
         connection.send(WorkerFailed(message="the bundle is damaged"))
         return

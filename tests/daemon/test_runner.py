@@ -204,6 +204,13 @@ def test_a_worker_that_does_not_come_up_is_said_before_the_first_file(bench):
         bench(failing_start="dies").runner.start()
 
 
+def test_the_loading_of_the_model_can_be_abandoned(bench):
+    made = bench(failing_start="hangs")
+    with pytest.raises(DaemonError, match="the model could not be loaded"):
+        made.runner.start(abandon=made.started.exists)
+    assert not made.worker.is_alive
+
+
 def test_what_is_known_is_not_analysed_again(running):
     script = "good, worker dies: known"
     running.known.results[sha_of(script)] = result_of(sha_of(script))

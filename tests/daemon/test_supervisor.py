@@ -1,0 +1,356 @@
+"""The daemon's loop over real folders and a real database; only the analysis is played."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon import requests
+from daemon.clock import Clock
+from daemon.config import Config, StateConfig, WatchConfig
+from daemon.desk import Desk
+from daemon.errors import DaemonError, Exit
+from daemon.runner import FileJob, Outcome, OutcomeKind
+from daemon.supervisor import Moment, Supervisor, boot_id
+from schema import ledger, sessions
+from schema.ledger import LedgerEntry
+from schema.records import FileState
+from schema.state import StateFolder
+from tests.daemon.moments import NOW
+from tests.daemon.results import result_of
+
+Play = Callable[[FileJob], OutcomeKind]
+
+
+class Player:
+    """Stands for the runner: every job ends as the play says, at the next turn."""
+
+    def __init__(self, play: Play) -> None:
+        self.play = play
+        self.jobs: list[FileJob] = []
+        self.current: FileJob | None = None
+        self.device = "cpu"
+        self.stage = "analysing"
+        self.fails_to_start = False
+
+    def start(self, abandon: Callable[[], bool]) -> None:
+        if self.fails_to_start:
+            raise DaemonError("the model could not be loaded")
+
+    def submit(self, job: FileJob) -> None:
+        self.current = job
+        self.jobs.append(job)
+
+    def outcomes(self, wait_seconds: float) -> Sequence[Outcome]:
+        if self.current is None:
+            return []
+        job, self.current = self.current, None
+        kind = self.play(job)
+        if kind is not OutcomeKind.DONE:
+            return [Outcome(job=job, kind=kind, code="a_code", message="So it is.")]
+        pixels = f"{job.source_file_id:064d}"
+        return [Outcome(job=job, kind=kind, file_sha256="a" * 64, results=(result_of(pixels),))]
+
+    def stop(self, grace_seconds: float) -> None:
+        pass
+
+
+class Daemon:
+    """A supervisor on a clock that runs half a second ahead at every look at it."""
+
+    def __init__(self, state: StateFolder, owner: Engine, config: Config) -> None:
+        self.state = state
+        self.owner = owner
+        self.config = config
+        self.seconds = 0.0
+        self.player = Player(lambda job: OutcomeKind.DONE)
+        self.moments: list[Moment] = []
+        self.on_show: Callable[[Moment], None] = lambda moment: None
+        self.supervisor: Supervisor | None = None
+
+    def monotonic(self) -> float:
+        self.seconds += 0.5
+        return self.seconds
+
+    def make(self, *, once: bool = True, only: frozenset[int] | None = None) -> Supervisor:
+        clock = Clock(utc=lambda: NOW + timedelta(seconds=self.seconds), monotonic=self.monotonic)
+        self.supervisor = Supervisor(
+            self.config,
+            self.state,
+            self.owner,
+            self.player,  # type: ignore[arg-type]
+            clock,
+            once=once,
+            only=only,
+            show=self._show,
+        )
+        return self.supervisor
+
+    def run(self, *, once: bool = True, only: frozenset[int] | None = None) -> Exit:
+        return self.make(once=once, only=only).run()
+
+    def _show(self, moment: Moment) -> None:
+        self.moments.append(moment)
+        self.on_show(moment)
+        if self.seconds > 100_000:
+            raise TimeoutError("the daemon does not come to an end")
+
+    def entry(self, path: Path) -> LedgerEntry:
+        with self.owner.begin() as connection:
+            found = ledger.entry_at(connection, os.fsencode(path))
+        assert found is not None
+        return found
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """A daemon takes the signals of its process; the tests' own come back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def daemon(state: StateFolder, owner: Engine, folder: Path) -> Daemon:
+    config = Config(
+        state=StateConfig(folder=state.path),
+        watch=(WatchConfig(folder=folder, pixel_size_nm=0.03),),
+    )
+    return Daemon(state, owner, config)
+
+
+def write(path: Path, text: str = "x") -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_once_works_off_what_is_there_and_ends(daemon, folder):
+    good, foreign = write(folder / "a.dm4"), write(folder / "notes.txt")
+    assert daemon.run() is Exit.DONE
+    assert daemon.entry(good).state is FileState.DONE
+    assert daemon.entry(foreign).state is FileState.REFUSED
+    assert [job.pixel_size_nm for job in daemon.player.jobs] == [0.03]
+    assert daemon.moments[-1].finished
+
+
+def test_once_over_an_empty_folder_ends(daemon):
+    assert daemon.run() is Exit.DONE
+
+
+def test_a_second_run_has_nothing_to_do(daemon, folder):
+    write(folder / "a.dm4")
+    daemon.run()
+    daemon.run()
+    assert len(daemon.player.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "tries", "code"),
+    [
+        (OutcomeKind.REFUSED, FileState.REFUSED, 1, Exit.DONE),
+        (OutcomeKind.UNREADABLE, FileState.QUARANTINED, 1, Exit.DONE),
+        (OutcomeKind.CHILD_DIED, FileState.QUARANTINED, 3, Exit.DONE),
+        (OutcomeKind.IO_FAILED, FileState.RETRY, 3, Exit.FAILED),
+    ],
+)
+def test_once_ends_whatever_the_files_do(daemon, folder, kind, verdict, tries, code):
+    bad, good = write(folder / "a.dm4"), write(folder / "b.dm4")
+    bad_path = os.fsencode(bad)
+    daemon.player.play = lambda job: kind if job.arrival.path == bad_path else OutcomeKind.DONE
+    assert daemon.run() == code
+    assert daemon.entry(bad).state is verdict
+    assert daemon.entry(good).state is FileState.DONE
+    assert [job.arrival.path for job in daemon.player.jobs].count(bad_path) == tries
+
+
+def test_once_takes_up_what_an_earlier_run_gave_up(daemon, folder):
+    path = write(folder / "a.dm4")
+    daemon.player.play = lambda job: OutcomeKind.IO_FAILED
+    assert daemon.run() is Exit.FAILED
+    daemon.player.play = lambda job: OutcomeKind.DONE
+    assert daemon.run() is Exit.DONE
+    assert daemon.entry(path).state is FileState.DONE
+
+
+def test_a_file_that_changed_before_its_turn_settles_anew_and_is_done(daemon, folder):
+    path = write(folder / "a.dm4")
+
+    def play(job: FileJob) -> OutcomeKind:
+        if len(daemon.player.jobs) > 1:
+            return OutcomeKind.DONE
+        write(path, "longer")
+        return OutcomeKind.CHANGED
+
+    daemon.player.play = play
+    assert daemon.run() is Exit.DONE
+    assert [job.arrival.size_bytes for job in daemon.player.jobs] == [1, 6]
+    assert daemon.entry(path).state is FileState.DONE
+
+
+def test_a_file_named_by_hand_that_changed_before_its_turn_is_done_too(daemon, tmp_path):
+    path = write(tmp_path / "by_hand.dm4")
+    daemon.config = daemon.config.model_copy(update={"watch": ()})
+    ids = Desk(daemon.owner, daemon.state).analyse({"paths": [str(path)]}, NOW)["ids"]
+
+    def play(job: FileJob) -> OutcomeKind:
+        if len(daemon.player.jobs) > 1:
+            return OutcomeKind.DONE
+        write(path, "longer")
+        return OutcomeKind.CHANGED
+
+    daemon.player.play = play
+    assert daemon.run(only=frozenset(ids)) is Exit.DONE
+    assert daemon.entry(path).state is FileState.DONE
+
+
+def test_a_file_named_by_hand_has_the_pixel_size_of_its_folder(daemon, folder):
+    (folder / "day").mkdir()
+    path = write(folder / "day" / "a.dm4")
+    Desk(daemon.owner, daemon.state).analyse({"paths": [str(path)]}, NOW)
+    daemon.run()
+    assert daemon.player.jobs[0].pixel_size_nm == 0.03
+
+
+def test_the_pixel_size_said_by_hand_is_used(daemon, folder):
+    path = write(folder / "a.dm4")
+    values = {"paths": [str(path)], "pixel_size_nm": 0.05, "force": True}
+    Desk(daemon.owner, daemon.state).analyse(values, NOW)
+    daemon.run()
+    assert daemon.player.jobs[0].pixel_size_nm == 0.05
+    assert daemon.player.jobs[0].force
+
+
+def test_an_interrupted_file_is_taken_up_and_not_blamed(daemon, folder):
+    path = write(folder / "a.dm4")
+    daemon.player.play = lambda job: OutcomeKind.ABANDONED if first() else OutcomeKind.DONE
+
+    def first() -> bool:
+        daemon.supervisor.stop()
+        return len(daemon.player.jobs) == 1
+
+    daemon.run()
+    found = daemon.entry(path)
+    assert (found.state, found.attempts, found.child_deaths) == (FileState.READY, 0, 0)
+    with daemon.owner.begin() as connection:
+        ledger.begin(connection, found.source_file_id, "earlier boot", 1, NOW)
+    daemon.run()
+    assert daemon.entry(path).state is FileState.DONE
+
+
+def test_a_file_keeps_its_session_after_the_session_ended(daemon, folder):
+    path = write(folder / "a.dm4")
+    desk = Desk(daemon.owner, daemon.state)
+    uuid = desk.start_session({"name": "morning"}, NOW)["uuid"]
+    desk.analyse({"paths": [str(path)]}, NOW)
+    desk.end_session({}, NOW)
+    daemon.run()
+    assert [job.session_uuid for job in daemon.player.jobs] == [uuid]
+
+
+def test_files_of_a_share_that_went_wait_and_once_says_so(daemon, folder):
+    paths = [write(folder / name) for name in ("a.dm4", "b.dm4")]
+    away = folder.with_name("away")
+
+    def unplug(job: FileJob) -> OutcomeKind:
+        folder.rename(away)
+        return OutcomeKind.DONE
+
+    daemon.player.play = unplug
+    assert daemon.run() is Exit.FAILED
+    assert len(daemon.player.jobs) == 1
+    assert "is not there" in daemon.moments[-1].warnings[0]
+    away.rename(folder)
+    daemon.player.play = lambda job: OutcomeKind.DONE
+    assert daemon.run() is Exit.DONE
+    assert [daemon.entry(path).state for path in paths] == [FileState.DONE] * 2
+
+
+def test_requests_are_served_and_move_the_session(daemon, folder):
+    request = requests.folder_of(daemon.state.path)
+    request.mkdir()
+    (request / "a.json").write_text(
+        json.dumps({"kind": "session_start", "values": {"name": "morning"}})
+    )
+    paths: list[Path] = []
+
+    def on_show(moment: Moment) -> None:
+        if (request / "a.answer").exists() and not paths:
+            paths.append(write(folder / "a.dm4"))
+        if len(daemon.player.jobs) == 1 and moment.current is None:
+            daemon.supervisor.stop()
+
+    daemon.on_show = on_show
+    daemon.run(once=False)
+    with daemon.owner.begin() as connection:
+        session_id, session = sessions.open_session(connection)
+    assert session.name == "morning"
+    assert daemon.entry(paths[0]).session_id == session_id
+    assert json.loads((request / "a.answer").read_text())["uuid"] == session.uuid
+
+
+def test_a_signal_stops_the_daemon_after_its_turn(daemon):
+    daemon.on_show = lambda moment: signal.raise_signal(signal.SIGTERM)
+    assert daemon.run(once=False) is Exit.DONE
+    assert daemon.moments[-1].finished
+
+
+def test_a_stop_while_the_model_loads_is_a_plain_end(daemon):
+    daemon.player.fails_to_start = True
+    supervisor = daemon.make(once=False)
+    supervisor.stop()
+    assert supervisor.run() is Exit.DONE
+
+
+def test_a_model_that_cannot_be_loaded_is_an_error(daemon):
+    daemon.player.fails_to_start = True
+    with pytest.raises(DaemonError, match="could not be loaded"):
+        daemon.run(once=False)
+
+
+def test_the_spool_is_empty_before_and_after(daemon, folder):
+    left = daemon.state.spool / "7"
+    left.mkdir()
+    (left / "a.dm4").touch()
+    write(folder / "a.dm4")
+    daemon.run()
+    assert list(daemon.state.spool.iterdir()) == []
+
+
+def test_the_moment_tells_what_is_in_hand(daemon, folder):
+    write(folder / "a.dm4")
+    daemon.run()
+    shown = [moment.current for moment in daemon.moments if moment.current is not None]
+    assert {(current.name, current.stage) for current in shown} <= {("a.dm4", "analysing")}
+    assert daemon.moments[0].folders[0].path == folder
+    assert daemon.moments[0].device == "cpu"
+
+
+def test_a_boot_has_a_name():
+    assert boot_id() == boot_id()
+    assert len(boot_id()) == 36 or not Path("/proc/sys/kernel/random/boot_id").exists()
+
+
+def test_a_new_file_is_found_while_the_daemon_runs(daemon, folder):
+    """Through the kernel's events, the ledger and the loop, without a walk."""
+    daemon.config = daemon.config.model_copy(
+        update={"intake": daemon.config.intake.model_copy(update={"walk_seconds": 1e6})}
+    )
+    writer = threading.Thread(target=write, args=(folder / "a.dm4",))
+
+    def on_show(moment: Moment) -> None:
+        if writer.ident is None:
+            writer.start()
+        if daemon.player.jobs and moment.current is None:
+            daemon.supervisor.stop()
+
+    daemon.on_show = on_show
+    daemon.run(once=False)
+    writer.join()
+    assert daemon.entry(folder / "a.dm4").state is FileState.DONE
