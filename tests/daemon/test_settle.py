@@ -66,11 +66,7 @@ def test_a_forgotten_file_is_not_settled():
     assert PATH not in tracker
 
 
-@given(
-    looks=st.lists(
-        st.tuples(st.floats(0.01, 9.9), st.integers(0, 3)), min_size=1, max_size=20
-    )
-)
+@given(looks=st.lists(st.tuples(st.floats(0.01, 9.9), st.integers(0, 3)), min_size=1, max_size=20))
 def test_a_file_that_changed_within_ten_seconds_never_settles_unheard(looks):
     tracker, now, last_change, size = SettleTracker(), 0.0, 0.0, None
     for step, new_size in looks:
