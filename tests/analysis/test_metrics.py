@@ -97,13 +97,14 @@ def test_a_divided_particle_is_found_once():
     predicted[:, 6:] = 2
     matching = match_instances(truth, predicted)
     assert (matching.pairs, matching.invented) == (((1, 1),), (2,))
+    assert (matching.recall, matching.precision) == (1, 0.5)
 
 
 def test_a_low_threshold_matches_the_most_particles():
-    """Truth 1 overlaps both, best with predicted 1, which is all that truth 2 has."""
-    truth = np.array([[1, 1, 1, 1, 1, 1, 2, 2]], np.uint16)
-    predicted = np.array([[2, 2, 1, 1, 1, 1, 1, 1]], np.uint16)
-    matching = match_instances(truth, predicted, iou=0.3)
+    """Truth 1 shares most with predicted 1 (IoU 0.67), which is all that truth 2 has (0.2)."""
+    truth = np.array([[1] * 10 + [2] * 2], np.uint16)
+    predicted = np.array([[2] * 2 + [1] * 10], np.uint16)
+    matching = match_instances(truth, predicted, iou=0.1)
     assert set(matching.pairs) == {(1, 2), (2, 1)}
 
 
