@@ -155,6 +155,7 @@ def _manifest(inputs: Inputs, stages: Sequence[Stage]) -> Manifest:
             "evaluation_seed": EVALUATION_SEED,
             "analysis_version": ANALYSIS_VERSION,
             "code": "analysis.training.default_bundle",
+            "code_version": importlib.metadata.version("fringewatch"),
         },
         metrics={},
         licence="GPL-3.0-or-later",
@@ -167,6 +168,7 @@ def _segmentation_metrics(bundle: Bundle, inputs: Inputs) -> dict[str, Any]:
     metrics: dict[str, Any] = {
         "simulated_held_out": {
             "conditions": "0.02-0.05 nm/px, 200-3000 e/A2, defocus +-90 nm",
+            "note": "the threshold was chosen on these fields",
             **summary(simulated),
         }
     }
