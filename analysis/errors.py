@@ -22,12 +22,12 @@ class ErrorCode(StrEnum):
     NO_IMAGE = "no_image"
     UNKNOWN_SUFFIX = "unknown_suffix"
     ARCHIVE = "archive"
+    TOO_SMALL = "too_small"
     # UnreadableYet
     EMPTY_FILE = "empty_file"
     UNREADABLE = "unreadable"
     TRUNCATED = "truncated"
     TOO_LARGE = "too_large"
-    TOO_SMALL = "too_small"
     LINKS_OUTSIDE = "links_outside"
     CONSTANT = "constant"
     NOT_FINITE = "not_finite"

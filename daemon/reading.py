@@ -38,7 +38,7 @@ def open_for_reading(path: Path) -> tuple[StateFolder, Engine]:
 def bundle_line(bundle: BundleRecord) -> BundleLine:
     """Name, version and known quality of a model, from its own manifest."""
     metrics = json.loads(bundle.manifest_json).get("metrics", {})
-    accuracy = metrics.get("forest", {}).get("balanced_accuracy")
+    accuracy = metrics.get("forest_held_out", {}).get("balanced_accuracy")
     return BundleLine(
         name=bundle.name,
         version=bundle.version,

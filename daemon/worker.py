@@ -7,11 +7,14 @@ commits.
 import logging
 import os
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from analysis.bundle import Bundle
 from analysis.pipeline import AnalysisSettings
 from daemon.parser import ParsedFrame
 from schema.records import OriginRecord, ResultRecord
@@ -61,18 +64,23 @@ def worker_main(
     connection: Connection, bundle_folder: Path, device: str, settings: AnalysisSettings
 ) -> None:
     """Load the bundle once, then serve requests until the pipe closes."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what it says of CUDA helps nobody here
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from analysis.bundle import load  # here, so that only this process pays for TensorFlow
     from analysis.errors import BundleError
-    from daemon.record import analyse_and_store
 
     try:
-        bundle = load(bundle_folder, device)
+        with _native_stderr_held():
+            bundle = load(bundle_folder, device)
     except BundleError as error:
         connection.send(WorkerFailed(message=str(error)))
         return
     connection.send(WorkerReady(device=bundle.segmenter.device))
+    _serve(connection, bundle, settings)
+
+
+def _serve(connection: Connection, bundle: Bundle, settings: AnalysisSettings) -> None:
+    from daemon.record import analyse_and_store
+
     while True:
         request = connection.recv()
         try:
@@ -95,3 +103,20 @@ def worker_main(
             connection.send(
                 AnalysisFailure(kind="bug", message=message, detail=traceback.format_exc())
             )
+
+
+@contextmanager
+def _native_stderr_held() -> Iterator[None]:
+    """Keep what TensorFlow's C++ prints while it loads from the operator's terminal.
+
+    It tells of missing CUDA libraries, whatever its log level; failures are exceptions.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

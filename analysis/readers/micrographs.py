@@ -229,7 +229,7 @@ def _micrograph(
 def _check_side(signal: Signal) -> None:
     height_px, width_px = signal.shape_px
     if min(signal.shape_px) < SMALLEST_SIDE_PX:
-        raise UnreadableYet(
+        raise NotAMicrograph(
             ErrorCode.TOO_SMALL,
             f"The image has {width_px} x {height_px} pixels; "
             f"at least {SMALLEST_SIDE_PX} a side are needed.",

@@ -105,7 +105,7 @@ UNPACKED: dict[str, Images | ErrorCode] = {
     "Test SI 16x16 215 kx.emd": ErrorCode.TOO_SMALL,
     "Test SI 16x16 ReducedData 215 kx.emd": ErrorCode.TOO_SMALL,
 }
-RETRIED = {ErrorCode.TOO_SMALL, ErrorCode.CONSTANT}
+RETRIED = {ErrorCode.CONSTANT}
 
 
 @pytest.fixture(scope="session")
