@@ -6,12 +6,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from hashlib import sha256
 
 from analysis.simulation.files import write_mrc, write_ncem_emd, write_tiff
 from tests.acceptance.conftest import Bench, Counts
@@ -73,7 +73,7 @@ def test_raw_files_stay_as_they_were(bench: Bench, fill: Fill):
 def test_files_written_while_it_watches_are_found_once(bench: Bench, counts: tuple[Counts, ...]):
     daemon = bench.start()
     slow, whole = bench.folder / "slow.tif", bench.folder / ".whole.tif.tmp"
-    bench.until(lambda: (bench.state / "fringewatch.sqlite").exists())
+    bench.until((bench.state / "fringewatch.sqlite").exists)
     write_tiff(whole, counts[0], 0.04)
     content = whole.read_bytes()
     with slow.open("wb") as stream:
@@ -265,7 +265,7 @@ def test_a_session_and_a_file_by_hand_reach_the_running_daemon(
     bench: Bench, counts: tuple[Counts, ...], tmp_path: Path
 ):
     daemon = bench.start()
-    bench.until(lambda: (bench.state / "requests").exists())
+    bench.until((bench.state / "requests").exists)
     started = bench.run("session", "start", "monday", "--sample", "Au-7", "--run", "R12")
     assert started.returncode == 0, started.stderr
     elsewhere = tmp_path / "elsewhere.tif"
@@ -286,7 +286,7 @@ def test_a_session_and_a_file_by_hand_reach_the_running_daemon(
 
 def test_a_second_daemon_leaves_at_once(bench: Bench):
     daemon = bench.start()
-    bench.until(lambda: (bench.state / "requests").exists())
+    bench.until((bench.state / "requests").exists)
     second = bench.run("watch")
     assert second.returncode == 78
     assert "already" in second.stderr
