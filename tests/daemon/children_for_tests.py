@@ -34,6 +34,7 @@ def start_a_child_and_wait(path: Path) -> None:
     child.start()
     child.send("hello")
     child.receive(60.0)
+    child.send("hang")  # it does not notice by itself that the pipe has gone
     part = path.with_suffix(".part")
     part.write_text(str(child.pid))
     part.rename(path)

@@ -417,6 +417,18 @@ def test_a_companion_still_being_written_keeps_its_primary_waiting(watch, folder
     assert watch.state(ser) is FileState.READY
 
 
+def test_a_companion_that_grows_without_events_keeps_its_primary_waiting(watch, folder):
+    ser, emi = write(folder / "x_1.ser"), write(folder / "x.emi")
+    watch.walk()
+    for _ in range(3):
+        watch.wait(9.0)
+        append(emi)
+    watch.wait(9.5)
+    assert watch.state(ser) is FileState.SETTLING
+    watch.wait(1.0)
+    assert watch.state(ser) is FileState.READY
+
+
 def test_a_file_asked_for_by_hand_before_it_settled_is_left_to_its_worker(watch, folder):
     path = write(folder / "a.dm4")
     watch.walk()

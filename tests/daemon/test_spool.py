@@ -208,6 +208,12 @@ def append(path: Path) -> None:
         file.write(b"more")
 
 
+def append_and_set_the_time_back(path: Path) -> None:
+    status = path.stat()
+    append(path)
+    os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
+
+
 def cut(path: Path) -> None:
     os.truncate(path, 1500)
 
@@ -219,7 +225,7 @@ def rewrite_in_place(path: Path) -> None:
     os.utime(path, ns=(status.st_mtime_ns + 1000, status.st_mtime_ns + 1000))
 
 
-@pytest.mark.parametrize("write", [append, cut, rewrite_in_place])
+@pytest.mark.parametrize("write", [append, append_and_set_the_time_back, cut, rewrite_in_place])
 def test_a_file_that_changes_during_the_copy_is_not_taken(folder, target, monkeypatch, write):
     path = folder / "a.dm4"
     path.write_bytes(b"x" * 3000)
