@@ -105,6 +105,31 @@ def test_noise_outside_the_grown_region_changes_nothing():
     assert region_features(loud, labels, region, 0.03, background) == approx(quiet, rel=1e-3)
 
 
+@pytest.mark.parametrize("pixel_size_nm", [0.02, 0.06])
+def test_the_rim_weighs_half_of_its_half_nanometre(pixel_size_nm):
+    """A step at the edge of a disc: the rim's share is ∫w dA = 2π·(R·L/2 + L²·(1/4 − 1/π²))."""
+    side, radius_nm, rim_nm = round(8 / pixel_size_nm), 2.0, 0.5
+    inside = disc((side, side), ((side - 1) / 2,) * 2, radius_nm / pixel_size_nm)
+    values = region_features(
+        1 - inside.astype(np.float32),
+        inside.astype(np.uint16),
+        only_region(inside.astype(np.uint16)),
+        pixel_size_nm,
+        UNIT,
+    )
+    rim = 2 * math.pi * (radius_nm * rim_nm / 2 + rim_nm**2 * (1 / 4 - 1 / math.pi**2))
+    expected = rim / (math.pi * radius_nm**2 + rim)
+    assert values["intensity_mean"] == approx(expected, rel=0.05)
+
+
+def test_a_shade_across_a_particle_stays_at_low_frequencies():
+    """A ramp has no lattice; cut out hard, its edge fills the profile as one over q³."""
+    ramp = np.tile(np.arange(300, dtype=np.float32), (300, 1))
+    labels = disc((300, 300), (150, 150), 60).astype(np.uint16)
+    values = region_features(ramp, labels, only_region(labels), 0.03, UNIT)
+    assert values["fourier_centroid_per_nm"] < 0.7
+
+
 def test_a_region_cut_by_the_edge_of_the_micrograph_does_not_leak():
     """Speckle below 5 nm⁻¹ alone: a hard edge would spread it to 8 nm⁻¹."""
     image, labels = crystal(0.03, 4.0, 12.0)
@@ -178,6 +203,15 @@ def test_the_rim_of_a_particle_is_no_background():
         near[max(0, y - 9) : y + 10, max(0, x - 9) : x + 10] = True
     image[near] = 100
     assert background_statistics(image, labels, 0.05).level == approx(7, abs=1)
+
+
+def test_the_rim_is_as_wide_where_the_field_is_sampled_coarsely():
+    """1,024² px are sampled at every other: rims of 1 nm would leave no background at all."""
+    y, x = np.mgrid[:1024, :1024]
+    distance_px = np.hypot((y % 64) - 32, (x % 64) - 32)
+    labels = (distance_px < 20).astype(np.uint16)
+    image = np.where(distance_px < 20 + 0.4 / 0.04, 900, 100).astype(np.float32)
+    assert background_statistics(image, labels, 0.04).level == approx(100, abs=10)
 
 
 def test_a_field_full_of_particles_has_the_background_of_the_whole():

@@ -33,6 +33,28 @@ def test_fringes_peak_in_their_own_bin():
         assert bin_centres_per_nm(0.03)[power.argmax()] == approx(q, abs=0.05)
 
 
+@pytest.mark.parametrize("q", [0.55, 7.9])
+def test_fringes_along_a_side_are_seen_at_both_ends_of_the_band(q):
+    x = np.mgrid[:400, :400][1] * 0.03
+    power = radial_power(np.cos(2 * np.pi * q * x).astype(np.float32), window(x.shape, 190), 0.03)
+    assert bin_centres_per_nm(0.03)[power.argmax()] == approx(q, abs=0.05)
+    # A little of the reflection lies beyond the band.
+    assert (power * 2 * np.pi * bin_centres_per_nm(0.03) * 0.05).sum() == approx(0.5, rel=0.25)
+
+
+@pytest.mark.parametrize("q", GOLD_PER_NM)
+def test_a_reflection_does_not_jump_between_bins_with_the_padding(q):
+    y, x = np.mgrid[:267, :267] * 0.03
+    weight = window(x.shape, 133)
+    picture = np.cos(2 * np.pi * q * (0.8 * x + 0.6 * y)).astype(np.float32)
+    deviations = []
+    for wider in (0, 25, 50, 75, 100):
+        rim = ((wider, wider), (wider, wider))
+        padded = radial_power(np.pad(picture, rim, "edge"), np.pad(weight, rim), 0.03)
+        deviations.append(padded.std())
+    assert max(deviations) == approx(min(deviations), rel=0.01)
+
+
 def test_power_adds_up_to_the_variance():
     """∫P d²q = Σ P·2πq·Δq is the weighted variance of a picture whose power lies in the band."""
     y, x = np.mgrid[:400, :400] * 0.03
