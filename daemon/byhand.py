@@ -14,8 +14,9 @@ from daemon.assembly import supervisor
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
 from daemon.desk import Desk
-from daemon.errors import DaemonError, Exit
+from daemon.errors import DaemonError, Exit, Misused
 from daemon.lock import is_owned
+from daemon.options import named
 from daemon.owning import own_state
 from daemon.reading import open_for_reading
 from daemon.reporting import print_micrographs
@@ -33,22 +34,31 @@ POLL_SECONDS = 0.2
 
 
 def analyse(
-    config: Config, files: Sequence[Path], pixel_size_nm: float | None, force: bool, as_json: bool
+    config: Config,
+    files: Sequence[Path],
+    *,
+    pixel_size_nm: float | None,
+    force: bool,
+    bundle: str | None,
+    as_json: bool,
 ) -> int:
     """Analyse files and print what was found; 1 where one of them has no result.
 
     A running daemon does it; else this process does, with the same steps.
 
     Raises:
+        Misused: another model than that of the running daemon is asked for.
         DaemonError: a file is not there, or the state folder needs a person.
     """
     values: dict[str, Any] = {
-        "paths": [str(path.absolute()) for path in files],
+        "paths": [str(named(path)) for path in files],
         "pixel_size_nm": pixel_size_nm,
         "force": force,
     }
     folder = config.state.folder
     if is_owned(folder):
+        if bundle is not None:
+            raise Misused("a daemon runs with its own model; stop it, or leave --bundle out")
         ids = requests.ask(folder, "analyse", values)["ids"]
         _, engine = open_for_reading(folder)
         _wait(engine, ids, folder)
@@ -57,8 +67,7 @@ def analyse(
         with own_state(folder, SYSTEM_CLOCK) as owned:
             desk = Desk(owned.engine, owned.folder)
             ids = desk.analyse(values, SYSTEM_CLOCK.utc())["ids"]
-            alone = config.model_copy(update={"watch": ()})
-            with supervisor(alone, owned, SYSTEM_CLOCK, once=True, only=frozenset(ids)) as running:
+            with supervisor(config, owned, SYSTEM_CLOCK, once=True, only=frozenset(ids)) as running:
                 running.run()
         _, engine = open_for_reading(folder)
     with engine.begin() as connection:

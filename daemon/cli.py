@@ -5,11 +5,11 @@ Nothing heavy is imported before a command needs it: `--help` loads no TensorFlo
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from daemon.errors import DaemonError, Misused
+from daemon.errors import DaemonError, Exit, Misused
 
 app = typer.Typer(
     name="fringewatch",
@@ -113,7 +113,10 @@ def analyse(
     from daemon.options import settings
 
     chosen = settings(config, state, [], pixel_size_nm=None, force=force, bundle=bundle)
-    raise typer.Exit(byhand.analyse(chosen, files, pixel_size_nm, force, json))
+    code = byhand.analyse(
+        chosen, files, pixel_size_nm=pixel_size_nm, force=force, bundle=bundle, as_json=json
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -185,9 +188,9 @@ def retry(
 ) -> None:
     """Try failed files again: those named, or all of them."""
     from daemon import asking
-    from daemon.options import settings
+    from daemon.options import named, settings
 
-    paths = [str(path.absolute()) for path in files or []]
+    paths = [str(named(path)) for path in files or []]
     answer = asking.ask(settings(config, state, []), "retry", {"paths": paths})
     typer.echo(f"{answer['count']} files will be tried again")
 
@@ -276,10 +279,20 @@ def main() -> None:
     try:
         app()
     except DaemonError as error:
-        if {"-v", "--verbose"} & set(sys.argv):
+        _end(error, error.exit_code)
+    except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError  # here, because `--help` needs none of it
+
+        if not isinstance(error, (OSError, SQLAlchemyError)):
             raise
-        typer.echo(f"fringewatch: {error}", err=True)
-        sys.exit(error.exit_code)
+        _end(error, Exit.FAILED)
+
+
+def _end(error: Exception, exit_code: Exit) -> NoReturn:
+    if {"-v", "--verbose"} & set(sys.argv):
+        raise error
+    typer.echo(f"fringewatch: {error}", err=True)
+    sys.exit(exit_code)
 
 
 def _session_values(

@@ -80,9 +80,11 @@ class Desk:
         return {"uuid": session.uuid, "name": session.name}
 
     def end_session(self, values: Mapping[str, Any], now: datetime) -> Answer:
-        """Close the open session."""
-        del values
+        """Close the open session; where a uuid is given, only that one."""
         with self._engine.begin() as connection:
+            opened = sessions.open_session(connection)
+            if opened is not None and values.get("uuid") not in (None, opened[1].uuid):
+                raise DaemonError("another session is open by now")
             ended = sessions.end(connection, now)
             if ended is None:
                 raise DaemonError("no session is open")
@@ -100,14 +102,12 @@ class Desk:
         with self._engine.begin() as connection:
             for path in values["paths"]:
                 ids.append(_take_in(connection, os.fsencode(path), now))
-            ledger.reopen(
-                connection,
-                ids,
-                now=now,
+            said = ledger.ByHand(
                 priority=BY_HAND_PRIORITY,
                 forced=forced,
                 pixel_size_nm=None if size is None else float(size),
             )
+            ledger.reopen(connection, ids, now=now, by_hand=said)
         return {"ids": ids}
 
     def retry(self, values: Mapping[str, Any], now: datetime) -> Answer:

@@ -5,6 +5,7 @@ The same eyes serve the live view of the daemon and `fringewatch live` on anothe
 
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -70,7 +71,7 @@ class Eyes:
             bundle = self._bundle or queries.newest_bundle(connection)
             return Snapshot(
                 now=now,
-                started_at=self._started_at,
+                started_at=self._started_at if moment else None,
                 software_version=version("fringewatch"),
                 state_folder=self._state_folder,
                 folders=moment.folders if moment else (),
@@ -80,7 +81,7 @@ class Eyes:
                 ledger=counts,
                 current=moment.current if moment else None,
                 queue_length=counts.pending,
-                rate_per_minute=self._rate(connection, now),
+                rate_per_minute=self._rate(connection, now, moment is not None),
                 seconds_since_last=(now - last).total_seconds() if last else None,
                 recent=tuple(map(_line, queries.resting_files(connection, RECENT))),
                 population=self._reckon(connection, opened[1] if opened else None, done),
@@ -88,8 +89,8 @@ class Eyes:
                 finished=moment.finished if moment else False,
             )
 
-    def _rate(self, connection: Connection, now: datetime) -> float | None:
-        window = min(RATE_WINDOW, now - self._started_at)
+    def _rate(self, connection: Connection, now: datetime, at_work: bool) -> float | None:
+        window = min(RATE_WINDOW, now - self._started_at) if at_work else RATE_WINDOW
         finished = queries.finished_since(connection, now - window)
         minutes = window.total_seconds() / 60
         return finished / minutes if finished and minutes > 0 else None
@@ -145,7 +146,7 @@ class Onlooker:
     def _look(self) -> None:
         try:
             self._view.update(self._eyes.look(self._moment))
-        except (SQLAlchemyError, SchemaError) as error:
+        except (SQLAlchemyError, sqlite3.Error, SchemaError) as error:
             log.warning("the live view cannot read the database: %s", error)
 
 

@@ -43,6 +43,14 @@ def settings(
     return configuration.checked(config.model_copy(update=changes))
 
 
+def named(file: Path) -> Path:
+    """A file named by hand under the path the walk would give it: its folder without links.
+
+    The last part stays as it is, so that a link is seen as one.
+    """
+    return file.absolute().parent.resolve() / file.name
+
+
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise Misused(f"{folder} is not a folder")

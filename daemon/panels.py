@@ -31,12 +31,16 @@ def title(snapshot: Snapshot, width: int) -> Text:
     """Program, session and state of the watch."""
     name = snapshot.session.name if snapshot.session else None
     session = f"session {shortened(name, max(8, width // 4))}" if name else "no session"
-    state = "finished" if snapshot.finished else f"up {duration(snapshot.uptime_seconds)}"
+    state = "finished" if snapshot.finished else _at_work(snapshot.uptime_seconds)
     head = styled("━━ ", DIM).append("fringewatch ", style=STRONG)
     head.append(f"{printable(snapshot.software_version)} · {session} ")
     tail = Text(f" {state} · {snapshot.now:%H:%M:%S} UTC ").append("━━", style=DIM)
     fill = "━" * max(0, width - head.cell_len - tail.cell_len)
     return fitted(head.append(fill, style=DIM) + tail, width)
+
+
+def _at_work(uptime_seconds: float | None) -> str:
+    return "looking on" if uptime_seconds is None else f"up {duration(uptime_seconds)}"
 
 
 def context(snapshot: Snapshot, width: int) -> Text:

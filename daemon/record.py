@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict, replace
 from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from sqlalchemy import Engine
 
@@ -204,7 +204,7 @@ def analyse_and_store(
         analysis,
         bundle.manifest,
         settings,
-        field_of_view_key=field_of_view_key(origin.path),
+        field_of_view_key=field_of_view_key(origin),
         mask_path=mask_path,
         analysed_at_utc=analysed_at_utc,
         software_version=version("fringewatch"),
@@ -228,10 +228,16 @@ def mask_path_of(acquisition: Acquisition, file_name: str, key: str) -> str:
     return masks.mask_path(acquired.date() if acquired else None, file_name, key)
 
 
-def field_of_view_key(path: bytes) -> bytes:
-    """Folder and stem: a series, its sum, and the same stem in two formats are one field."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, os.fsencode(field_of_view_stem(os.fsdecode(name))))
+def field_of_view_key(origin: OriginRecord) -> bytes:
+    """Folder and stem: a series, its sum, and the same stem in two formats are one field.
+
+    The number of a `.ser` counts where no `.emi` says that it is only one of several.
+    """
+    folder, name = os.path.split(origin.path)
+    text = os.fsdecode(name)
+    alone = text.lower().endswith(".ser") and not origin.companions
+    stem = PurePath(text).stem if alone else field_of_view_stem(text)
+    return os.path.join(folder, os.fsencode(stem))
 
 
 class KnownResults:
@@ -265,7 +271,7 @@ class KnownResults:
             shape_px=(found.image.height_px, found.image.width_px),
             pixel_sha256=frame.pixel_sha256,
             suspect=frame.suspect,
-            field_of_view_key=field_of_view_key(origin.path),
+            field_of_view_key=field_of_view_key(origin),
         )
         return replace(found, image=image)
 

@@ -70,7 +70,7 @@ def summary(config: Config, chosen: Mapping[str, str | None], as_json: bool) -> 
         scope = _scope(sessions.all_sessions(connection), chosen)
         rng = np.random.default_rng(BOOTSTRAP_SEED)
         population = queries.population(connection, scope, rng=rng)
-        bundle = queries.newest_bundle(connection)
+        bundle = queries.bundle_of(connection, population.pipeline_fingerprint)
     line = bundle_line(bundle) if bundle else None
     if as_json:
         _print_json(

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 BUNDLE_LOAD_SECONDS = 180.0
+THREAD_SECONDS = 10.0
 
 
 class OutcomeKind(StrEnum):
@@ -170,7 +171,7 @@ class Runner:
                 time.sleep(0.05)
             self._abandon.set()
             self._jobs.put(None)
-            self._thread.join(10)
+            self._thread.join(THREAD_SECONDS)
         self._parser.stop(grace_seconds=0)
         self._worker.stop(grace_seconds=0)
 

@@ -87,13 +87,14 @@ class Moment:
 class Snapshot:
     """Everything the live view shows.
 
-    `now` and `started_at` are aware UTC; `recent` has the newest first; `rate_per_minute` and
-    `seconds_since_last` are None until there is something to reckon them from. `population` is
-    None until a first result, or where statistics could not be read.
+    `now` and `started_at` are aware UTC; `started_at` is None where no daemon is at work here.
+    `recent` has the newest first; `rate_per_minute` and `seconds_since_last` are None until there
+    is something to reckon them from. `population` is None until a first result, or where
+    statistics could not be read.
     """
 
     now: datetime
-    started_at: datetime
+    started_at: datetime | None
     software_version: str
     state_folder: Path
     folders: tuple[WatchedFolder, ...] = ()
@@ -111,6 +112,6 @@ class Snapshot:
     finished: bool = False
 
     @property
-    def uptime_seconds(self) -> float:
-        """Seconds since the daemon started."""
-        return (self.now - self.started_at).total_seconds()
+    def uptime_seconds(self) -> float | None:
+        """Seconds since the daemon started, None where none is at work here."""
+        return None if self.started_at is None else (self.now - self.started_at).total_seconds()

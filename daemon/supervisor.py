@@ -8,6 +8,8 @@ import logging
 import os
 import shutil
 import signal
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from daemon import requests
 from daemon.clock import Clock
@@ -22,13 +25,14 @@ from daemon.config import Config
 from daemon.desk import Desk
 from daemon.errors import DaemonError, Exit
 from daemon.intake import Intake
+from daemon.ladder import ONCE_IO_TRIES
 from daemon.names import printable
 from daemon.notify import extend_timeout, notify, status
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
 from daemon.settle import SettleTracker
 from daemon.snapshot import CurrentFile, Moment, WatchedFolder
 from daemon.verdicts import Verdicts
-from daemon.walk import Root, holds
+from daemon.walk import Root
 from daemon.watcher import Watcher
 from schema import ledger, sessions
 from schema.ledger import LedgerEntry
@@ -38,6 +42,7 @@ from schema.state import StateFolder
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
+DATABASE_WAIT_SECONDS = 10.0
 HEAR_SECONDS = 0.5
 WATCH_SECONDS = 1.0
 STOP_GRACE_SECONDS = 20.0
@@ -78,17 +83,20 @@ class Supervisor:
         self._once = once
         self._only = only
         self._show = show
-        self._roots = [Root.of(watch) for watch in config.watch]
+        self._roots = [Root.of(watch) for watch in config.watch] if only is None else []
+        self._calibrations = [
+            (os.path.join(os.fsencode(watch.folder.resolve()), b""), watch.pixel_size_nm)
+            for watch in config.watch
+        ]
         intake = config.intake
-        tracker = SettleTracker(intake.quiet_seconds, intake.quiet_seconds_without_events)
         self._watcher = Watcher(self._roots, intake.poll)
-        self._intake = Intake(self._roots, tracker, self._watcher.is_polled)
+        self._intake = self._new_intake()
         self._verdicts = Verdicts(engine, once, intake.retry_seconds)
         self._desk = Desk(engine, state, self._session_changed)
         self._due: dict[str, float] = {}
         self._walk_now = True
         self._stopping = False
-        self._given_up: set[int] = set()
+        self._outcomes: deque[Outcome] = deque()
 
     def stop(self, signal_number: int = 0, frame: FrameType | None = None) -> None:
         """Ask the daemon to end; also a signal handler, which only sets a flag."""
@@ -102,15 +110,14 @@ class Supervisor:
         try:
             self._start()
             while not self._stopping and not self._worked_off():
-                self._turn()
+                self._turn_or_wait()
         except DaemonError:
             if not self._stopping:
                 raise
             log.info("stopped while the model was being loaded")
         finally:
             self._end()
-        unseen = self._once and self._intake.vanished
-        return Exit.FAILED if self._given_up or unseen else Exit.DONE
+        return Exit.FAILED if self._once and self._left_over() else Exit.DONE
 
     def _start(self) -> None:
         notify(extend_timeout(MODEL_LOAD_SECONDS), status("loading the model"))
@@ -120,7 +127,7 @@ class Supervisor:
         with self._engine.begin() as connection:
             interrupted = ledger.recover(connection, now)
             if self._once and self._only is None:
-                ledger.reopen(connection, ledger.waiting(connection), now=now)
+                ledger.reopen(connection, ledger.waiting(connection, self._paths()), now=now)
             self._intake.session = sessions.open_session(connection)
         if interrupted:
             log.info("%d files were interrupted and are taken up again", interrupted)
@@ -131,10 +138,36 @@ class Supervisor:
         folders = ", ".join(printable(root.path) for root in self._roots) or "no folder"
         log.info("watching %s, analysing on %s", folders, self._runner.device)
 
+    def _turn_or_wait(self) -> None:
+        """One turn; while the database cannot be written, nothing is lost and nothing goes on.
+
+        What was seen meanwhile was rolled back, so the folders are looked at anew.
+        """
+        try:
+            self._turn()
+        except OperationalError as error:
+            if self._once:
+                raise
+            log.error(
+                "the database cannot be written now (%s); tried again in %.0f s",
+                error.orig,
+                DATABASE_WAIT_SECONDS,
+            )
+            session, self._intake = self._intake.session, self._new_intake()
+            self._intake.session = session
+            self._walk_now = True
+            until = self._clock.monotonic() + DATABASE_WAIT_SECONDS
+            while not self._stopping and self._clock.monotonic() < until:
+                time.sleep(TICK_SECONDS)
+
+    def _new_intake(self) -> Intake:
+        waits = self._config.intake
+        tracker = SettleTracker(waits.quiet_seconds, waits.quiet_seconds_without_events)
+        return Intake(self._roots, tracker, self._watcher.is_polled)
+
     def _turn(self) -> None:
         """One turn of the loop: finish, begin, look, listen, show."""
-        for outcome in self._runner.outcomes(TICK_SECONDS):
-            self._finish(outcome)
+        self._finish_all(TICK_SECONDS)
         self._begin_next()
         if self._is_due("hear", HEAR_SECONDS):
             self._hear()
@@ -150,8 +183,7 @@ class Supervisor:
         notify("STOPPING=1", status("stopping"))
         self._watcher.stop()
         self._runner.stop(STOP_GRACE_SECONDS)
-        for outcome in self._runner.outcomes(0.0):
-            self._finish(outcome)
+        self._finish_all(0.0)
         self._show(replace(self._moment(), finished=True))
         self._empty_spool()
 
@@ -159,13 +191,16 @@ class Supervisor:
         shutil.rmtree(self._state.spool, ignore_errors=True)
         self._state.spool.mkdir(mode=0o700, exist_ok=True)
 
+    def _finish_all(self, wait_seconds: float) -> None:
+        """Write down what has ended; an outcome is kept until it is written."""
+        self._outcomes.extend(self._runner.outcomes(wait_seconds))
+        while self._outcomes:
+            self._finish(self._outcomes[0])
+            self._outcomes.popleft()
+
     def _finish(self, outcome: Outcome) -> None:
         now = self._clock.utc()
-        verdict = self._verdicts.settle(outcome, now)
-        if verdict.given_up:
-            self._given_up.add(outcome.job.source_file_id)
-        else:
-            self._given_up.discard(outcome.job.source_file_id)
+        self._verdicts.settle(outcome, now)
         if outcome.kind is OutcomeKind.CHANGED:
             with self._engine.begin() as connection:
                 arrival, seconds = outcome.job.arrival, self._clock.monotonic()
@@ -187,12 +222,11 @@ class Supervisor:
         self._runner.submit(self._job(entry, session))
 
     def _job(self, entry: LedgerEntry, session: SessionRecord | None) -> FileJob:
-        folder = os.path.dirname(entry.path)
-        watch = next((root.config for root in self._roots if holds(root, folder)), None)
+        configured = (size for root, size in self._calibrations if entry.path.startswith(root))
         return FileJob(
             source_file_id=entry.source_file_id,
             arrival=_arrival(entry),
-            pixel_size_nm=entry.pixel_size_nm or (watch.pixel_size_nm if watch else None),
+            pixel_size_nm=entry.pixel_size_nm or next(configured, None),
             force=entry.forced or self._config.analysis.force_out_of_domain,
             session_uuid=session.uuid if session else None,
         )
@@ -229,12 +263,21 @@ class Supervisor:
         if not self._once or self._runner.current is not None or self._intake.unsettled:
             return False
         with self._engine.begin() as connection:
-            if self._only is not None:
-                left = ledger.unfinished(connection, only=self._only)
-            else:
-                roots = {root.path for root in self._roots} - self._intake.vanished
-                left = ledger.unfinished(connection, roots=roots)
-        return left <= len(self._given_up)
+            return not ledger.unfinished(connection, self._watched(), self._only, ONCE_IO_TRIES)
+
+    def _left_over(self) -> bool:
+        """Whether files, or whole folders, could not be read in this run."""
+        if self._intake.vanished:
+            return True
+        with self._engine.begin() as connection:
+            return ledger.unfinished(connection, self._watched(), self._only) > 0
+
+    def _watched(self) -> frozenset[bytes] | None:
+        """The folders whose files this run must work off; None where files were named by hand."""
+        return None if self._only is not None else self._paths() - self._intake.vanished
+
+    def _paths(self) -> frozenset[bytes]:
+        return frozenset(root.path for root in self._roots)
 
     def _moment(self) -> Moment:
         return Moment(

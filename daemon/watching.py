@@ -62,12 +62,12 @@ def _session(owned: OwnedState, values: Mapping[str, Any] | None) -> Iterator[No
         yield
         return
     desk = Desk(owned.engine, owned.folder)
-    desk.start_session(values, SYSTEM_CLOCK.utc())
+    started = desk.start_session(values, SYSTEM_CLOCK.utc())
     try:
         yield
     finally:
         with suppress(DaemonError):  # somebody has ended it already
-            desk.end_session({}, SYSTEM_CLOCK.utc())
+            desk.end_session({"uuid": started["uuid"]}, SYSTEM_CLOCK.utc())
 
 
 @contextmanager

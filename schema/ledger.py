@@ -9,7 +9,7 @@ commit to its caller; time is a parameter. A step that the state of a file does 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,19 @@ from schema.sightings import batches, fresh_values, stat_values
 from schema.tables import SourceFile
 
 _UNDECIDED = (*PENDING_STATES, FileState.RETRY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByHand:
+    """What a person says of files to be analysed.
+
+    `priority`: larger comes first, 0 is the stream. `forced`: even outside the domain of the
+    bundle. `pixel_size_nm`: used only where the file states none.
+    """
+
+    priority: int = 0
+    forced: bool = False
+    pixel_size_nm: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,9 +262,7 @@ def reopen(
     ids: Collection[int],
     *,
     now: datetime,
-    priority: int = 0,
-    forced: bool = False,
-    pixel_size_nm: float | None = None,
+    by_hand: ByHand | None = None,
 ) -> int:
     """How many files were made ready again, as if new: on a person's request, from any verdict.
 
@@ -259,11 +270,11 @@ def reopen(
         connection: in a transaction.
         ids: files; one that is processing or superseded is left alone.
         now: aware UTC.
-        priority: larger comes first; 0 is the stream.
-        forced: analyse even outside the domain of the bundle.
-        pixel_size_nm: said by hand; used only where the file states none.
+        by_hand: what a person says of them; None leaves what was said before.
     """
     fresh = fresh_values() | {"settled_at_utc": now}
+    if by_hand is not None:
+        fresh |= asdict(by_hand) | {"forced": int(by_hand.forced)}
     count = 0
     for batch in batches(list(ids)):
         result = connection.execute(
@@ -273,7 +284,6 @@ def reopen(
                 SourceFile.state.not_in((FileState.PROCESSING, FileState.SUPERSEDED)),
             )
             .values(state=FileState.READY, **fresh)
-            .values(priority=priority, forced=int(forced), pixel_size_nm=pixel_size_nm)
         )
         count += result.rowcount
     return count
@@ -342,6 +352,7 @@ def unfinished(
     connection: Connection,
     roots: Collection[bytes] | None = None,
     only: Collection[int] | None = None,
+    patience: int | None = None,
 ) -> int:
     """How many files that are still there have no verdict yet.
 
@@ -349,6 +360,7 @@ def unfinished(
         connection: open.
         roots: below these folders; None is everywhere.
         only: of these few files alone; None is all of them.
+        patience: a file that waits after this many failed attempts counts no longer.
     """
     query = (
         select(func.count())
@@ -359,12 +371,17 @@ def unfinished(
         query = query.where(SourceFile.root.in_(roots))
     if only is not None:
         query = query.where(SourceFile.id.in_(only))
+    if patience is not None:
+        exhausted = (SourceFile.state == FileState.RETRY) & (SourceFile.attempts >= patience)
+        query = query.where(~exhausted)
     return connection.execute(query).scalar_one()
 
 
-def waiting(connection: Connection) -> tuple[int, ...]:
-    """The files that wait for another attempt."""
-    query = select(SourceFile.id).where(SourceFile.state == FileState.RETRY)
+def waiting(connection: Connection, roots: Collection[bytes]) -> tuple[int, ...]:
+    """The files below these folders that wait for another attempt."""
+    query = select(SourceFile.id).where(
+        SourceFile.state == FileState.RETRY, SourceFile.root.in_(roots)
+    )
     return tuple(connection.execute(query).scalars())
 
 

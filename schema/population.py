@@ -157,6 +157,7 @@ def choose(results: Sequence[Result], rules: Rules = DEFAULT_RULES) -> Choice:
         reason = _bar(result, rules, fingerprint)
         if reason is None and result.pixel_sha256 in pictures:
             reason = LeftOut.IDENTICAL_PIXELS
+            fields.add(result.field_of_view_id)  # the picture that counts shows this field too
         if reason is None and result.field_of_view_id in fields:
             reason = LeftOut.SAME_FIELD_OF_VIEW
         if reason is not None:

@@ -208,6 +208,17 @@ def micrographs(
     )
 
 
+def bundle_of(connection: Connection, pipeline_fingerprint: str | None) -> BundleRecord | None:
+    """The model of a pipeline, None where the pipeline is not known."""
+    query = (
+        select(Bundle.sha256, Bundle.name, Bundle.version, Bundle.manifest_json)
+        .join(Pipeline, Pipeline.bundle_id == Bundle.id)
+        .where(Pipeline.fingerprint == pipeline_fingerprint)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else BundleRecord(**row._mapping)
+
+
 def newest_bundle(connection: Connection) -> BundleRecord | None:
     """The model that was used last, None before the first result."""
     query = (

@@ -59,7 +59,8 @@ def observe(
         connection: in a transaction.
         arrivals: primary files, each path once; the companions among them are superseded, they
             no longer stand for themselves.
-        session_id: the open session; a file belongs to the one it was first seen in.
+        session_id: the open session; a file belongs to the one it was first seen in, and to this
+            one where it is written anew; a companion that comes late changes nothing.
         now: aware UTC.
     """
     known = _live_rows(connection, [arrival.path for arrival in arrivals])
@@ -71,7 +72,11 @@ def observe(
     _reset(connection, grouped[Change.CHANGED], known)
     _supersede(connection, [known[arrival.path].id for arrival in grouped[Change.SUPERSEDING]])
     _supersede(connection, _ids_of_companions(connection, arrivals))
-    _insert(connection, grouped[Change.NEW] + grouped[Change.SUPERSEDING], session_id, now)
+    _insert(connection, grouped[Change.NEW], session_id, now)
+    for arrival in grouped[Change.SUPERSEDING]:
+        row = known[arrival.path]
+        rewritten = (row.size_bytes, row.mtime_ns) != (arrival.size_bytes, arrival.mtime_ns)
+        _insert(connection, [arrival], session_id if rewritten else row.session_id, now)
     _refresh(connection, grouped[Change.SAME], known)
     written = [
         arrival.path
@@ -146,6 +151,7 @@ def _live_rows(connection: Connection, paths: Sequence[bytes]) -> dict[bytes, An
         SourceFile.mtime_ns,
         SourceFile.inode,
         SourceFile.companions,
+        SourceFile.session_id,
     )
     rows: dict[bytes, AnyRow] = {}
     for batch in batches(paths):

@@ -433,7 +433,7 @@ def test_a_file_asked_for_by_hand_before_it_settled_is_left_to_its_worker(watch,
     path = write(folder / "a.dm4")
     watch.walk()
     file_id = watch.entry(path).source_file_id
-    ledger.reopen(watch.connection, [file_id], now=watch.now, priority=10)
+    ledger.reopen(watch.connection, [file_id], now=watch.now)
     ledger.begin(watch.connection, file_id, "boot", 1, watch.now)
     watch.wait(11.0)
     assert watch.state(path) is FileState.PROCESSING

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from daemon.clock import Clock
 from daemon.onlooker import Eyes
+from daemon.snapshot import Moment
 from schema import engine as database
 from schema import ledger
 from schema.state import StateFolder
@@ -43,6 +44,8 @@ def test_an_empty_state_is_an_empty_picture(eyes):
     assert snapshot.seconds_since_last is None
     assert snapshot.rate_per_minute is None
 
+AT_WORK = Moment(current=None, device="cpu:0", folders=(), warnings=())
+
 
 def test_a_picture_has_session_files_and_population(eyes, owner, hands):
     session_id = session(owner, "morning", 1, sample="Au")
@@ -56,7 +59,10 @@ def test_a_picture_has_session_files_and_population(eyes, owner, hands):
     assert (snapshot.ledger.done, snapshot.ledger.refused) == (1, 1)
     assert snapshot.population.particles == 2
     assert snapshot.seconds_since_last == 60.0
-    assert snapshot.rate_per_minute == pytest.approx(2.0)
+    assert snapshot.started_at is None
+    assert snapshot.rate_per_minute == pytest.approx(0.2)  # two verdicts in ten minutes
+    at_work = eyes.look(AT_WORK)
+    assert at_work.rate_per_minute == pytest.approx(2.0)  # two since it began, a minute ago
     assert {line.state for line in snapshot.recent} == {"done", "refused"}
     assert snapshot.bundle.name == "default"
 

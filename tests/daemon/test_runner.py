@@ -256,12 +256,26 @@ def test_stop_abandons_what_does_not_finish_and_blames_nobody(own):
     assert not own.parser.is_alive
 
 
-def test_stop_twice_is_stop_once(own):
-    own.runner.stop(grace_seconds=0)
-    stopping = threading.Thread(target=own.runner.stop, args=(LONG,))
+def test_stop_never_waits_for_a_thread_that_hangs_twice_over(own, monkeypatch):
+    """As it does in a read from a server that is gone."""
+    monkeypatch.setattr("daemon.runner.THREAD_SECONDS", 0.1)
+    looking, server_is_back = threading.Event(), threading.Event()
+
+    def hang(frame: ParsedFrame, origin: OriginRecord, force: bool) -> None:
+        looking.set()
+        server_is_back.wait()
+
+    monkeypatch.setattr(own.known, "find", hang)
+    own.runner.submit(own.job("good"))
+    assert looking.wait(LONG)
+    stopping = threading.Thread(
+        target=lambda: [own.runner.stop(grace_seconds=0.1) for _ in range(2)], daemon=True
+    )
     stopping.start()
-    stopping.join(LONG)
+    stopping.join(30)
     assert not stopping.is_alive()
+    server_is_back.set()
+    assert own.outcome().kind is OutcomeKind.ABANDONED
 
 
 def test_a_runner_that_never_started_can_be_stopped(bench):

@@ -198,23 +198,36 @@ def test_a_file_named_by_hand_that_changed_before_its_turn_is_done_too(daemon, t
     path = write(tmp_path / "by_hand.dm4")
     daemon.config = daemon.config.model_copy(update={"watch": ()})
     ids = Desk(daemon.owner, daemon.state).analyse({"paths": [str(path)]}, NOW)["ids"]
+    write(path, "longer")
 
-    def play(job: FileJob) -> OutcomeKind:
-        if len(daemon.player.jobs) > 1:
-            return OutcomeKind.DONE
-        write(path, "longer")
-        return OutcomeKind.CHANGED
+    def spool(job: FileJob) -> OutcomeKind:
+        same = job.arrival.size_bytes == path.stat().st_size
+        return OutcomeKind.DONE if same else OutcomeKind.CHANGED
 
-    daemon.player.play = play
+    daemon.player.play = spool
     assert daemon.run(only=frozenset(ids)) is Exit.DONE
     assert daemon.entry(path).state is FileState.DONE
 
 
+def without_looks(config: Config) -> Config:
+    """Nothing is found but by the walk of the start."""
+    intake = config.intake.model_copy(update={"poll": "always", "poll_walk_seconds": 1e6})
+    return config.model_copy(update={"intake": intake})
+
+
 def test_a_file_named_by_hand_has_the_pixel_size_of_its_folder(daemon, folder):
     (folder / "day").mkdir()
-    path = write(folder / "day" / "a.dm4")
-    Desk(daemon.owner, daemon.state).analyse({"paths": [str(path)]}, NOW)
-    daemon.run()
+    daemon.config = without_looks(daemon.config)
+
+    def on_show(moment: Moment) -> None:
+        if len(daemon.moments) == 1:
+            path = write(folder / "day" / "a.dm4")
+            Desk(daemon.owner, daemon.state).analyse({"paths": [str(path)]}, NOW)
+        elif daemon.player.jobs and moment.current is None:
+            daemon.supervisor.stop()
+
+    daemon.on_show = on_show
+    daemon.run(once=False)
     assert daemon.player.jobs[0].pixel_size_nm == 0.03
 
 

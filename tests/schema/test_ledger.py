@@ -4,6 +4,7 @@ import pytest
 
 from schema import ledger, sightings
 from schema.errors import LedgerError
+from schema.ledger import ByHand
 from schema.records import FileState
 from tests.schema.examples import NOW, arrival, done, result, see
 
@@ -46,7 +47,7 @@ def test_two_workers_do_not_get_the_same_file(connection):
 
 def test_the_file_seen_first_is_next_and_a_request_comes_before_it(connection):
     first, second, asked = see(connection, arrival("1"), arrival("2"), arrival("3"))
-    ledger.reopen(connection, [asked], now=NOW, priority=1, forced=True)
+    ledger.reopen(connection, [asked], now=NOW, by_hand=ByHand(priority=1, forced=True))
     entries = ledger.next_ready(connection, NOW, 10)
     assert [found.source_file_id for found in entries] == [asked, first, second]
     assert [found.forced for found in entries] == [True, False, False]
@@ -140,15 +141,29 @@ def test_what_failed_is_found_by_path(connection):
     waiting, refused, fine = see(connection, arrival("w"), arrival("r"), arrival("f"))
     ledger.retry_later(connection, waiting, "truncated", "Ends early.", SOON, NOW)
     ledger.refuse(connection, refused, "spectrum", "A spectrum.", NOW)
-    assert ledger.waiting(connection) == (waiting,)
+    assert ledger.waiting(connection, [b"/data"]) == (waiting,)
+    assert ledger.waiting(connection, [b"/elsewhere"]) == ()
     assert set(ledger.failed(connection)) == {waiting, refused}
     assert ledger.failed(connection, [b"/data/r", b"/data/f"]) == (refused,)
     assert fine not in ledger.failed(connection)
 
 
-def test_a_pixel_size_said_by_hand_stays_with_the_file_until_it_is_asked_for_again(connection):
+def test_what_is_said_by_hand_outlives_a_retry_until_something_else_is_said(connection):
     (file_id,) = see(connection, arrival())
-    ledger.reopen(connection, [file_id], now=NOW, pixel_size_nm=0.03)
-    assert ledger.entry(connection, file_id).pixel_size_nm == 0.03
+    said = ByHand(priority=2, forced=True, pixel_size_nm=0.03)
+    ledger.reopen(connection, [file_id], now=NOW, by_hand=said)
     ledger.reopen(connection, [file_id], now=NOW)
+    kept = ledger.entry(connection, file_id)
+    assert (kept.priority, kept.forced, kept.pixel_size_nm) == (2, True, 0.03)
+    ledger.reopen(connection, [file_id], now=NOW, by_hand=ByHand())
     assert ledger.entry(connection, file_id).pixel_size_nm is None
+
+
+def test_a_file_given_up_after_three_tries_counts_again_once_it_changes(connection):
+    (file_id,) = see(connection, arrival())
+    for _ in range(3):
+        ledger.retry_later(connection, file_id, "io_error", "Cannot be read.", SOON, NOW)
+    assert ledger.unfinished(connection, patience=3) == 0
+    assert ledger.unfinished(connection) == 1
+    see(connection, arrival(size_bytes=99))
+    assert ledger.unfinished(connection, patience=3) == 1

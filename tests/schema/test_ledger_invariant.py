@@ -104,9 +104,9 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(chosen=st.lists(picks), forced=st.booleans())
     def reopen(self, chosen, forced):
-        ledger.reopen(
-            self.connection, [self.row(pick) for pick in chosen], now=self.now, forced=forced
-        )
+        ids = [self.row(pick) for pick in chosen]
+        said = ledger.ByHand(forced=forced)
+        ledger.reopen(self.connection, ids, now=self.now, by_hand=said)
 
     @rule(found=st.sets(names))
     def walk_misses_some(self, found):
