@@ -90,6 +90,15 @@ class Intake:
             if walked.is_whole:
                 self._note_gone(connection, root, {arrival.path for arrival in walked.arrivals})
 
+    def take_up(self, connection: Connection, now: datetime, seconds: float) -> None:
+        """Files outside the roots that had not settled when a daemon ended: no walk finds them."""
+        for entry in ledger.unsettled(connection):
+            stray = self._root_of(os.path.dirname(entry.path)) is None
+            if stray and entry.path not in self._tracker:
+                with contextlib.suppress(OSError):  # it is not there now
+                    found = single(entry.path, entry.root)
+                    self.take_in(connection, [found], now, seconds)
+
     def look_again(
         self, connection: Connection, arrival: ArrivalRecord, now: datetime, seconds: float
     ) -> None:

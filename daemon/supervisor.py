@@ -244,7 +244,10 @@ class Supervisor:
         self._due["walk"] = self._clock.monotonic() + self._walk_seconds()
         vanished = self._intake.vanished
         with self._engine.begin() as connection:
-            self._intake.walk(connection, self._clock.utc(), self._clock.monotonic())
+            now, seconds = self._clock.utc(), self._clock.monotonic()
+            self._intake.walk(connection, now, seconds)
+            if self._only is None:
+                self._intake.take_up(connection, now, seconds)
         if vanished - self._intake.vanished:
             self._watcher.renew()
 

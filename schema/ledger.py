@@ -377,6 +377,14 @@ def unfinished(
     return connection.execute(query).scalar_one()
 
 
+def unsettled(connection: Connection) -> tuple[LedgerEntry, ...]:
+    """The files that are there and have not come to rest, as far as is known."""
+    query = _entries().where(
+        SourceFile.state.in_((FileState.SEEN, FileState.SETTLING)), SourceFile.present == 1
+    )
+    return tuple(_entry(row) for row in connection.execute(query))
+
+
 def waiting(connection: Connection, roots: Collection[bytes]) -> tuple[int, ...]:
     """The files below these folders that wait for another attempt."""
     query = select(SourceFile.id).where(

@@ -236,6 +236,20 @@ def test_a_file_outside_the_roots_settles_too_once_it_changed(watch, tmp_path):
     assert (found.state, found.size_bytes) == (FileState.READY, path.stat().st_size)
 
 
+def test_a_file_outside_the_roots_settles_though_the_daemon_was_killed_meanwhile(watch, tmp_path):
+    path = write(tmp_path / "by_hand.dm4")
+    arrival = single(os.fsencode(path))
+    watch.intake.look_again(watch.connection, arrival, watch.now, watch.seconds)
+    again = Watch(watch.connection, watch.root)
+    for _ in range(2):
+        again.intake.take_up(again.connection, again.now, again.seconds)
+    assert again.intake.unsettled == 1
+    again.wait(11.0)
+    assert again.state(path) is FileState.READY
+    path.unlink()
+    again.intake.take_up(again.connection, again.now, again.seconds)
+
+
 def test_a_file_outside_the_roots_that_vanishes_is_given_up(watch, tmp_path):
     path = write(tmp_path / "by_hand.dm4")
     arrival = single(os.fsencode(path))

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -72,10 +73,12 @@ class Daemon:
         self.player = Player(lambda job: OutcomeKind.DONE)
         self.moments: list[Moment] = []
         self.on_show: Callable[[Moment], None] = lambda moment: None
+        self.on_tick: Callable[[float], None] = lambda seconds: None
         self.supervisor: Supervisor | None = None
 
     def monotonic(self) -> float:
         self.seconds += 0.5
+        self.on_tick(self.seconds)
         return self.seconds
 
     def make(self, *, once: bool = True, only: frozenset[int] | None = None) -> Supervisor:
@@ -367,3 +370,45 @@ def test_a_new_file_is_found_while_the_daemon_runs(daemon, folder):
     daemon.run(once=False)
     writer.join()
     assert daemon.entry(folder / "a.dm4").state is FileState.DONE
+
+
+@pytest.mark.parametrize("locked_when", ["a file comes", "a file is done"])
+def test_a_database_locked_by_somebody_else_loses_nothing(
+    daemon, folder, caplog, monkeypatch, locked_when
+):
+    monkeypatch.setattr("daemon.supervisor.DATABASE_WAIT_SECONDS", 2.0)
+    with daemon.owner.begin() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 20")
+    somebody = sqlite3.connect(daemon.state.database, isolation_level=None)
+    until = [0.0]
+
+    def lock() -> None:
+        if not until[0]:
+            somebody.execute("BEGIN IMMEDIATE")
+            until[0] = daemon.seconds + 25
+
+    def play(job: FileJob) -> OutcomeKind:
+        if locked_when == "a file is done":
+            lock()
+        return OutcomeKind.DONE
+
+    def on_tick(seconds: float) -> None:
+        if somebody.in_transaction and seconds > until[0]:
+            somebody.rollback()
+
+    def on_show(moment: Moment) -> None:
+        if not (folder / "a.dm4").exists():
+            write(folder / "a.dm4")
+            if locked_when == "a file comes":
+                lock()
+        elif daemon.player.jobs and moment.current is None and until[0] < daemon.seconds:
+            daemon.supervisor.stop()
+
+    daemon.player.play, daemon.on_tick, daemon.on_show = play, on_tick, on_show
+    try:
+        assert daemon.run(once=False) is Exit.DONE
+    finally:
+        somebody.close()
+    assert "the database cannot be written now" in caplog.text
+    assert daemon.entry(folder / "a.dm4").state is FileState.DONE
+    assert len(daemon.player.jobs) == 1
