@@ -45,5 +45,5 @@ def bundle_line(bundle: BundleRecord) -> BundleLine:
         balanced_accuracy=accuracy,
         classifier_note=None
         if accuracy is None
-        else f"forest: balanced accuracy {accuracy:.2f} on simulated particles",
+        else f"balanced accuracy {accuracy:.2f} on simulated particles",
     )

@@ -90,8 +90,8 @@ def test_relative_folders_start_at_the_files_own_folder(written, tmp_path, monke
 
 
 def test_a_tilde_is_the_users_home(written, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/anna")
-    assert load(written('[state]\nfolder = "~/fw"')).state.folder == Path("/home/anna/fw")
+    monkeypatch.setenv("HOME", "/users/anna")
+    assert load(written('[state]\nfolder = "~/fw"')).state.folder == Path("/users/anna/fw")
 
 
 @pytest.mark.parametrize("folder", ["~nobody_of_this_name/fw", "with\\u0000nul", "circle/a"])
@@ -141,8 +141,8 @@ def test_the_state_folder_follows_the_xdg_specification(monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", "/xdg")
     assert config.default_state_folder() == Path("/xdg/fringewatch")
     monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setenv("HOME", "/home/anna")
-    assert config.default_state_folder() == Path("/home/anna/.local/state/fringewatch")
+    monkeypatch.setenv("HOME", "/users/anna")
+    assert config.default_state_folder() == Path("/users/anna/.local/state/fringewatch")
 
 
 def test_a_configuration_cannot_be_changed():

@@ -44,6 +44,7 @@ def test_an_empty_state_is_an_empty_picture(eyes):
     assert snapshot.seconds_since_last is None
     assert snapshot.rate_per_minute is None
 
+
 AT_WORK = Moment(current=None, device="cpu:0", folders=(), warnings=())
 
 
