@@ -158,7 +158,7 @@ def check_config(file: Path, as_json: bool) -> None:
         _print_json(config.model_dump(mode="json"))
         return
     out = _console()
-    out.print(f"{printable(file)} is right")
+    out.print(f"{printable(file)} is right", soft_wrap=True)
     out.print(f"  results go to {printable(config.state.folder)}", soft_wrap=True)
     for watch in config.watch:
         note = "" if watch.folder.is_dir() else " (not there now)"
