@@ -6,17 +6,19 @@ forest of known types. The network itself is defined in `unet`.
 
 import hashlib
 import json
-import zipfile
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.arrays import read_arrays
 from analysis.errors import BundleError
 from analysis.forest import Forest
+from analysis.preprocess import PreprocessRecipe
 from analysis.segment import Segmenter
 
 MANIFEST_NAME = "manifest.json"
@@ -25,6 +27,9 @@ FOREST_NAME = "forest.skops"
 FOREST_CHECK_NAME = "forest_check.npz"
 FILE_NAMES = (UNET_NAME, FOREST_NAME, FOREST_CHECK_NAME)
 MANIFEST_BYTES = 2**20
+LARGEST_FILE = 2**27  # bytes: sixty-four first filters have 67 MB of weights
+MOST_FILTERS = 64
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FOREST_TOLERANCE = 1e-6
 LARGEST_CHECK = 200
 
@@ -36,7 +41,8 @@ class Manifest:
     `pixel_size_range_nm`: lowest and highest pixel side it was trained for, in nm.
     `reliable_diameter_nm`: below this equivalent diameter its particles are not counted.
     `features`: the feature set of the forest, its names in the forest's order.
-    `training`, `metrics`: as measured, for people; no code reads them.
+    `training`, `metrics`, `domain`: as measured, for people; `domain` says between which doses,
+    defoci and sizes the model was found to be reliable.
     `files`: SHA-256 of each file beside the manifest; `sha256`: of the manifest itself.
     """
 
@@ -57,6 +63,7 @@ class Manifest:
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
     licence: str
+    domain: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
 
@@ -96,6 +103,20 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{path} is no complete manifest: {error}.") from error
 
 
+def verified(folder: Path) -> Manifest:
+    """The manifest of a folder whose files all have the hashes it states; loads no network.
+
+    Raises:
+        BundleError: a file is missing, too large or damaged, or the manifest is no good.
+    """
+    manifest = read_manifest(folder)
+    if UNET_NAME not in manifest.files:
+        raise BundleError(f"{folder} names no {UNET_NAME}.")
+    for name, digest in manifest.files.items():
+        _checked(folder, name, digest)
+    return manifest
+
+
 def load(folder: Path, device: str = "auto") -> Bundle:
     """The model in a folder, each file checked before it is parsed.
 
@@ -106,10 +127,8 @@ def load(folder: Path, device: str = "auto") -> Bundle:
     Raises:
         BundleError: a file is missing, damaged, or not what the manifest describes.
     """
-    manifest = read_manifest(folder)
-    contents = {name: _checked(folder, name, digest) for name, digest in manifest.files.items()}
-    if UNET_NAME not in contents:
-        raise BundleError(f"{folder} names no {UNET_NAME}.")
+    manifest = verified(folder)
+    contents = {name: folder / name for name in manifest.files}
     return Bundle(
         manifest=manifest,
         segmenter=_segmenter(manifest, contents[UNET_NAME], device),
@@ -170,8 +189,24 @@ def _manifest(stated: Any, sha256: str) -> Manifest:
     for name in ("imaging_modes", "feature_names", "class_names"):
         values[name] = tuple(str(entry) for entry in stated[name])
     manifest = Manifest(**values, sha256=sha256)
+    _check_types(manifest)
     _check_ranges(manifest)
     return manifest
+
+
+def _check_types(manifest: Manifest) -> None:
+    words = ("name", "version", "architecture", "feature_set", "licence")
+    if wrong := [name for name in words if not isinstance(getattr(manifest, name), str)]:
+        raise TypeError(f"{wrong[0]} is no text")
+    tables = ("libraries", "training", "metrics", "domain", "files")
+    if wrong := [name for name in tables if not isinstance(getattr(manifest, name), dict)]:
+        raise TypeError(f"{wrong[0]} is no table of keys")
+    if not NAME.fullmatch(manifest.name):
+        raise ValueError(
+            f"the name {manifest.name!r} holds more than letters, digits, '.', '_', '-'"
+        )
+    if manifest.preprocess_recipe not in get_args(PreprocessRecipe):
+        raise ValueError(f"no preprocessing is called {manifest.preprocess_recipe!r}")
 
 
 def _check_ranges(manifest: Manifest) -> None:
@@ -181,7 +216,7 @@ def _check_ranges(manifest: Manifest) -> None:
         0 < manifest.model_pixel_size_nm < float("inf"),
         0 < manifest.threshold < 1,
         manifest.reliable_diameter_nm >= 0,
-        int(manifest.filters) > 0,
+        type(manifest.filters) is int and 0 < manifest.filters <= MOST_FILTERS,
     )
     if not all(numbers_hold):
         raise ValueError("a number outside its range")
@@ -193,6 +228,9 @@ def _checked(folder: Path, name: str, digest: str) -> Path:
     """The path of a file whose content has the stated hash."""
     path = folder / name
     try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise BundleError(f"{path} has {size} bytes; no file of a model has so many.")
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
@@ -203,10 +241,12 @@ def _checked(folder: Path, name: str, digest: str) -> Path:
 
 def _segmenter(manifest: Manifest, path: Path, device: str) -> Segmenter:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            weights = [stored[name] for name in sorted(stored.files)]
+        stored = read_arrays(path, LARGEST_FILE)
+        weights = [stored[name] for name in sorted(stored)]
+        if not all(np.isfinite(weight).all() for weight in weights):
+            raise ValueError("a weight that is not finite")
         return Segmenter(manifest.architecture, manifest.filters, weights, device=device)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError) as error:
         raise BundleError(f"{path} does not fit its network: {error}.") from error
 
 
@@ -218,10 +258,10 @@ def _forest(manifest: Manifest, contents: Mapping[str, Path]) -> Forest | None:
         raise BundleError(f"{FOREST_NAME} comes without {FOREST_CHECK_NAME}.")
     forest = Forest.load(contents[FOREST_NAME])
     try:
-        with np.load(contents[FOREST_CHECK_NAME], allow_pickle=False) as stored:
-            features, expected = stored["features"], stored["probabilities"]
+        stored = read_arrays(contents[FOREST_CHECK_NAME], LARGEST_FILE)
+        features, expected = stored["features"], stored["probabilities"]
         found = forest.probabilities(features)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, OSError) as error:
         raise BundleError(f"{FOREST_NAME} does not take its features: {error}.") from error
     if found.shape != expected.shape or np.abs(found - expected).max() > FOREST_TOLERANCE:
         made_with = manifest.libraries.get("scikit-learn", "an unknown version")

@@ -14,6 +14,7 @@ from analysis.bundle import (
     default_folder,
     load,
     read_manifest,
+    verified,
     write,
 )
 from analysis.errors import BundleError
@@ -103,6 +104,14 @@ def test_a_missing_file_is_noticed(folder, name):
         {"model_pixel_size_nm": float("nan")},
         {"surprise": 1},
         {"files": {"../../etc/passwd": "0"}},
+        {"files": ["unet.npz"]},
+        {"name": "../../etc"},
+        {"name": "two words"},
+        {"filters": 1000},
+        {"filters": 2.5},
+        {"licence": None},
+        {"metrics": []},
+        {"preprocess_recipe": "other"},
     ],
 )
 def test_a_manifest_that_cannot_be_is_refused(folder, change):
@@ -123,6 +132,27 @@ def test_weights_of_another_network_are_refused(tmp_path):
     write(tmp_path, draft(filters=2), brightness_weights(3))
     with pytest.raises(BundleError, match="network"):
         load(tmp_path, "cpu")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    weights = brightness_weights(3)
+    weights[0] = np.full_like(weights[0], np.nan)
+    write(tmp_path, draft(), weights)
+    with pytest.raises(BundleError, match="not finite"):
+        load(tmp_path, "cpu")
+
+
+def test_a_file_too_large_for_a_model_is_not_read(folder):
+    with (folder / UNET_NAME).open("ab") as stream:
+        stream.truncate(2**28)
+    with pytest.raises(BundleError, match="so many"):
+        verified(folder)
+
+
+def test_what_a_model_is_reliable_for_is_optional(tmp_path):
+    written = write(tmp_path, draft(domain={"dose_e_per_a2": [200, 3000]}), brightness_weights(3))
+    assert written.domain == {"dose_e_per_a2": [200, 3000]}
+    assert draft().domain == {}
 
 
 def test_a_forest_that_predicts_otherwise_is_refused(tmp_path, forest_and_features):
