@@ -23,7 +23,7 @@ from analysis.simulation.truth import Particle
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 
 
 def simulate(
@@ -85,6 +85,7 @@ def save_field(path: Path, field: Field) -> None:
         np.savez(
             stream,
             exit_wave=field.exit_wave,
+            mass_thickness=field.mass_thickness,
             labels=field.labels,
             header=np.frombuffer(json.dumps(header).encode(), np.uint8),
         )
@@ -97,6 +98,7 @@ def load_field(path: Path) -> Field:
         header = json.loads(archive["header"].tobytes())
         return Field(
             exit_wave=archive["exit_wave"],
+            mass_thickness=archive["mass_thickness"],
             labels=archive["labels"],
             particles=tuple(
                 Particle(**{**p, "rotation": tuple(p["rotation"])}) for p in header["particles"]

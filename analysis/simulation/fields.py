@@ -11,20 +11,26 @@ from numpy.typing import NDArray
 
 from analysis.simulation.carbon import draw_film, film_atoms_nm
 from analysis.simulation.grid import CELL_NM, PIXEL_SIZE_NM
-from analysis.simulation.multislice import exit_wave
+from analysis.simulation.multislice import mass_thickness, multislice, specimen_atoms
 from analysis.simulation.placement import FieldPlan, populate
 from analysis.simulation.truth import Particle, describe
+
+ENERGIES_KEV = (300.0, 200.0, 80.0)
+ENERGY_SHARES = (0.6, 0.3, 0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
     """One simulated field.
 
-    `exit_wave`: (576, 576) complex64, vacuum amplitude 1. `labels`: (512, 512) uint16, 0 is carbon;
-    where particles overlap, the one nearer the beam exit.
+    `exit_wave`: (576, 576) complex64, vacuum amplitude 1. `mass_thickness`: (576, 576) float16,
+    see `multislice.mass_thickness`. `labels`: (512, 512) uint16 instances, 0 is carbon; where
+    particles touch, a shared pixel belongs to the one nearer the beam exit. Particles that
+    truly overlap share one label.
     """
 
     exit_wave: NDArray[np.complex64]
+    mass_thickness: NDArray[np.float16]
     labels: NDArray[np.uint16]
     particles: tuple[Particle, ...]
     energy_kev: float
@@ -41,13 +47,14 @@ def simulate_field(seed: tuple[int, int], plan: FieldPlan | None = None) -> Fiel
     """The field of a seed; the same seed and plan give the same field."""
     plan = FieldPlan() if plan is None else plan
     rng = np.random.default_rng(seed)
-    energy_kev = 300.0 if rng.random() < 0.8 else 200.0
-    film = draw_film(plan.carbon_nm, plan.ramp_fraction, CELL_NM, rng)
+    energy_kev = float(rng.choice(ENERGIES_KEV, p=ENERGY_SHARES))
+    film = draw_film(plan.film, CELL_NM, rng)
     placed = populate(plan, film, rng)
     labels, particles = describe(placed)
-    wave = exit_wave(placed, film_atoms_nm(film, rng), energy_kev, rng)
+    atoms = specimen_atoms(placed, film_atoms_nm(film, rng), rng)
     return Field(
-        exit_wave=wave,
+        exit_wave=multislice(atoms, energy_kev),
+        mass_thickness=mass_thickness(atoms),
         labels=labels,
         particles=particles,
         energy_kev=energy_kev,

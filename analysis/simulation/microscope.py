@@ -8,22 +8,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.simulation.camera import Conditions, Exposure, draw_exposure
+from analysis.simulation.carbon import FilmPlan
 from analysis.simulation.fields import simulate_field
-from analysis.simulation.optics import (
-    Conditions,
-    Exposure,
-    Optics,
-    actual_exposure,
-    draw_exposure,
-    draw_optics,
-    picture_side_px,
-    render,
-    truth_labels,
-)
+from analysis.simulation.optics import Optics, draw_optics, picture_side_px
 from analysis.simulation.placement import FieldPlan
+from analysis.simulation.rendering import actual_exposure, render, truth_labels
 from analysis.simulation.truth import Particle, reaches_border
 
-DEMONSTRATION_PLAN = FieldPlan(particles=(3, 6), empty_fraction=0.0, ramp_fraction=0.2)
+DEMONSTRATION_PLAN = FieldPlan(
+    particles=(3, 6),
+    empty_fraction=0.0,
+    diameters_nm=(2.0, 10.0),
+    materials=("Au", "CdSe-wz"),
+    mixed_fraction=0.0,
+    film=FilmPlan(
+        thickness_nm=(1.5, 6.0), ramp_fraction=0.2, contamination_fraction=0.0, hole_fraction=0.0
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

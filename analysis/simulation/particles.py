@@ -3,7 +3,7 @@
 The beam runs along +z of the field; the field's x points right and y down in the picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +19,33 @@ from analysis.simulation.visibility import (
     visible_class,
 )
 
-EDGE_ON = {"CdSe": "<11-20>", "Au": "<110>"}
-ZONES: dict[str, dict[str, tuple[int, ...]]] = {
-    "CdSe": {"<11-20>": (1, 1, -2, 0), "<1-100>": (1, -1, 0, 0), "[0001]": (0, 0, 0, 1)},
-    "Au": {"<110>": (-1, 1, 0), "<100>": (1, 0, 0), "<112>": (-1, -1, 2)},
+CUBIC_ZONES: dict[str, tuple[int, ...]] = {
+    "<110>": (-1, 1, 0),
+    "<100>": (1, 0, 0),
+    "<112>": (-1, -1, 2),
+    "<111>": (1, 1, 1),
 }
-"""Low-index zones with at least two non-collinear strong reflections."""
+HEXAGONAL_ZONES: dict[str, tuple[int, ...]] = {
+    "<11-20>": (1, 1, -2, 0),
+    "<1-100>": (1, -1, 0, 0),
+    "[0001]": (0, 0, 0, 1),
+}
+"""Low-index zones; in most of them at least two non-collinear strong reflections."""
 
+OFF_AXIS_RAD = (np.deg2rad(2), np.deg2rad(7))
+"""Tilts near a zone that are neither on axis nor random."""
+
+OFF_AXIS_SHARE = 0.3
 CHANCE_FAULT = 0.25
 """Share of particles with a fault among those not meant to show one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParticlePlan:
-    """What to build: `intention` is stacking_fault, no_stacking_fault or misoriented."""
+    """What to build: `intention` is stacking_fault, no_stacking_fault or misoriented.
+
+    A material without faults cannot show one; it is then built like no_stacking_fault.
+    """
 
     material: str
     intention: str
@@ -93,6 +106,8 @@ def build(plan: ParticlePlan, rng: np.random.Generator, attempts: int = 60) -> S
 
     Small particles have broad reflections: a misoriented one of 2 nm may not be found.
     """
+    if plan.intention == "stacking_fault" and not MATERIALS[plan.material].faults:
+        plan = replace(plan, intention="no_stacking_fault")
     orientation = draw_orientation(plan, rng)
     for _ in range(attempts - 1):
         if orientation.shows(plan.intention):
@@ -106,7 +121,8 @@ def draw_orientation(plan: ParticlePlan, rng: np.random.Generator) -> Orientatio
     zone, rotation, tilt_rad = _turn(plan, rng)
     reflections = transferred_reflections(plan.material, plan.diameter_nm, rotation)
     wanted = plan.intention == "stacking_fault"
-    faulted = wanted or rng.random() < CHANCE_FAULT
+    faultless = not MATERIALS[plan.material].faults
+    faulted = not faultless and (wanted or rng.random() < CHANCE_FAULT)
     hidden = row_tilt_rad(rotation) >= 3 * edge_on_tolerance_rad(plan.material, plan.diameter_nm)
     return Orientation(
         zone=zone,
@@ -119,16 +135,26 @@ def draw_orientation(plan: ParticlePlan, rng: np.random.Generator) -> Orientatio
     )
 
 
+def zones_of(material: Material) -> tuple[str, dict[str, tuple[int, ...]]]:
+    """The zone that shows faults edge-on, and all low-index zones of the material."""
+    if material.cubic:
+        return "<110>", CUBIC_ZONES
+    return "<11-20>", HEXAGONAL_ZONES
+
+
 def _turn(plan: ParticlePlan, rng: np.random.Generator) -> tuple[str, Vectors, float]:
     """Zone, rotation and tilt: anything where misoriented, else near a zone axis."""
-    if plan.intention == "misoriented":
+    material = MATERIALS[plan.material]
+    zone, zones = zones_of(material)
+    off_axis = rng.random() < OFF_AXIS_SHARE
+    if plan.intention == "misoriented" and not off_axis:
         return "random", Rotation.random(random_state=rng).as_matrix(), 0.0
-    zones = ZONES[plan.material]
-    zone = EDGE_ON[plan.material]
-    if plan.intention == "no_stacking_fault" and rng.random() < 0.55:
+    if plan.intention != "stacking_fault" and rng.random() < 0.55:
         zone = str(rng.choice(sorted(zones)))
     tilt_rad = edge_on_tolerance_rad(plan.material, plan.diameter_nm) * rng.random()
-    axis = direction(MATERIALS[plan.material], zones[zone])
+    if plan.intention != "stacking_fault" and off_axis:
+        tilt_rad = rng.uniform(*OFF_AXIS_RAD)
+    axis = direction(material, zones[zone])
     return zone, along_beam(axis, tilt_rad, rng), tilt_rad
 
 
@@ -144,16 +170,15 @@ def along_beam(axis: Vectors, tilt_rad: float, rng: np.random.Generator) -> Vect
 def _cut(plan: ParticlePlan, orientation: Orientation, rng: np.random.Generator) -> Specimen:
     """Cut a shape out of the crystal, its middle at random within a cell, then turn it."""
     material = MATERIALS[plan.material]
-    radius_nm = plan.diameter_nm / 2
-    layers = int(np.ceil(2.6 * radius_nm / material.layer_nm)) + 4
+    shape = draw_shape(material, plan.diameter_nm / 2, rng)
+    layers = int(np.ceil(2 * shape.reach_nm / material.layer_nm)) + 4
     offset = round(rng.uniform(-0.25, 0.25) * plan.diameter_nm / material.layer_nm)
     fault = str(rng.choice(sorted(material.faults))) if orientation.faulted else "none"
     crystal = stack(material, layers, fault, layers // 2 + offset if orientation.faulted else None)
-    atoms = block(crystal, 1.4 * radius_nm + material.row_nm)
+    atoms = block(crystal, shape.reach_nm + material.row_nm)
     shift_nm = rng.uniform(-0.5, 0.5, 3) * [material.row_nm, material.row_nm, material.layer_nm]
-    shape, inside = draw_shape(material, radius_nm, rng)
     shifted_nm = atoms.positions / 10 + shift_nm
-    kept = inside(shifted_nm)
+    kept = shape.inside(shifted_nm)
     crystal_nm = shifted_nm[kept]
     fault_nm = np.empty((0, 3))
     if crystal.fault_height_nm is not None:
@@ -162,7 +187,7 @@ def _cut(plan: ParticlePlan, orientation: Orientation, rng: np.random.Generator)
         fault_nm = crystal_nm[near] @ orientation.rotation.T
     return Specimen(
         material=material,
-        shape=shape,
+        shape=shape.name,
         fault=fault,
         orientation=orientation,
         symbols=np.array(atoms.symbols)[kept],

@@ -1,11 +1,13 @@
 """The exact truth of a field: instance labels, and what is visible of each particle."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from analysis.simulation.grid import (
     CELL_NM,
@@ -21,12 +23,20 @@ CLOSING_RADIUS_NM = 0.24
 """Bridges the tunnels between atom columns, the widest 0.37 nm."""
 
 
+LEAST_OVERLAP = 0.1
+"""Share of the smaller projection under which two particles touch; from there on they overlap."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Particle:
     """Truth about one particle; `class_name` is what is visible, `fault` what is in the crystal.
 
+    `label` is that of its instance: particles that overlap share it and are `agglomeration`.
     `diameter_nm` is area-equivalent, of the whole projection, also where the border cuts it.
     `rotation` is row-major 3x3, crystal frame to (x right, y down, z along the beam).
+    `fault_edge_on`: most of an edge-on fault lies in the picture. `class_name` and `reflections`
+    are of the crystal and its orientation; what a lens and a dose leave of that is
+    `seen.visible_reflections`.
     """
 
     label: int
@@ -39,48 +49,64 @@ class Particle:
     tilt_mrad: float
     rotation: tuple[float, ...]
     reflections: int
+    fault_edge_on: bool
     overlapping: bool
     touches_border: bool
-    cluster: int
 
 
 def describe(placed: list[Placed]) -> tuple[NDArray[np.uint16], tuple[Particle, ...]]:
     """Labels (512, 512) of the picture and the truth about each particle that shows in it."""
     outlines = [silhouette(p.positions_nm) for p in placed]
     masks = [_in_picture(mask, corner_px) for mask, corner_px in outlines]
+    groups = _overlapping_groups(masks)
     owner = np.zeros((FIELD_PX, FIELD_PX), np.uint16)
     for index in np.argsort([p.middle_nm[2] for p in placed]):
-        owner[masks[index]] = index + 1
-    _, clusters = cv2.connectedComponents((owner > 0).astype(np.uint8), connectivity=8)
-    members = [int(clusters[mask][0]) if mask.any() else 0 for mask in masks]
-    labels = np.zeros((FIELD_PX, FIELD_PX), np.uint16)
-    particles: list[Particle] = []
-    for index, place in enumerate(placed):
-        visible = owner == index + 1
-        if not visible.any():
-            continue
-        labels[visible] = len(particles) + 1
-        truth = _truth(place, outlines[index][0], members.count(members[index]) > 1)
-        particles.append(
-            replace(
-                truth,
-                label=len(particles) + 1,
-                touches_border=reaches_border(masks[index]),
-                cluster=members[index],
-            )
+        owner[masks[index]] = groups[index] + 1
+    present = [group for group in sorted(set(groups)) if (owner == group + 1).any()]
+    numbers = np.zeros(len(placed) + 1, np.uint16)
+    for number, group in enumerate(present, start=1):
+        numbers[group + 1] = number
+    labels = numbers[owner]
+    particles = tuple(
+        _truth(
+            place,
+            outlines[index][0],
+            label=int(numbers[groups[index] + 1]),
+            overlapping=groups.count(groups[index]) > 1,
+            touches_border=reaches_border(masks[index]),
         )
-    return labels, tuple(particles)
+        for index, place in enumerate(placed)
+        if masks[index].any() and groups[index] in present
+    )
+    return labels, particles
 
 
-def _truth(place: Placed, mask: NDArray[np.bool_], overlapping: bool) -> Particle:
-    """Truth about one particle with its whole silhouette; label and cluster still open."""
+def _overlapping_groups(masks: list[NDArray[np.bool_]]) -> list[int]:
+    """For each mask the number of the group of masks that overlap, directly or in a chain."""
+    areas = [int(np.count_nonzero(mask)) for mask in masks]
+    adjacent = np.zeros((len(masks), len(masks)), np.bool_)
+    for i, j in combinations(range(len(masks)), 2):
+        shared = int(np.count_nonzero(masks[i] & masks[j]))
+        adjacent[i, j] = shared > 0 and shared >= LEAST_OVERLAP * min(areas[i], areas[j])
+    _, groups = connected_components(adjacent, directed=False)
+    return [int(group) for group in groups]
+
+
+def _truth(
+    place: Placed,
+    mask: NDArray[np.bool_],
+    label: int,
+    overlapping: bool,
+    touches_border: bool,
+) -> Particle:
+    """Truth about one particle with its whole silhouette."""
     specimen, orientation = place.specimen, place.specimen.orientation
-    seen = specimen.fault_visible and _fault_in_view(place)
-    class_name = "agglomeration" if overlapping else visible_class(orientation.reflections, seen)
+    edge_on = specimen.fault_visible and _fault_in_view(place)
+    alone = visible_class(orientation.reflections, edge_on)
     area_nm2 = float(np.count_nonzero(mask)) * PIXEL_SIZE_NM**2
     return Particle(
-        label=0,
-        class_name=class_name,
+        label=label,
+        class_name="agglomeration" if overlapping else alone,
         material=specimen.material.name,
         fault=specimen.fault,
         shape=specimen.shape,
@@ -89,9 +115,9 @@ def _truth(place: Placed, mask: NDArray[np.bool_], overlapping: bool) -> Particl
         tilt_mrad=1e3 * orientation.tilt_rad,
         rotation=tuple(float(v) for v in orientation.rotation.ravel()),
         reflections=orientation.reflections,
+        fault_edge_on=edge_on,
         overlapping=overlapping,
-        touches_border=False,
-        cluster=0,
+        touches_border=touches_border,
     )
 
 

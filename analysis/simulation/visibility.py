@@ -4,7 +4,7 @@ A label is what is visible, never what was built: a fault turned away from the b
 rotation is a matrix (3, 3) from the crystal frame to the field, whose z is the beam.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -20,6 +20,7 @@ MEAN_CHORD = 2 / 3
 """Mean thickness over diameter, of a sphere along the beam."""
 
 WAVELENGTH_300_KV_NM = 0.00197
+LEAST_ANGLE_RAD = np.deg2rad(10)
 
 
 def visible_class(reflections: int, fault_visible: bool) -> str:
@@ -30,24 +31,34 @@ def visible_class(reflections: int, fault_visible: bool) -> str:
 
 
 def transferred_reflections(material: str, diameter_nm: float, rotation: Vectors) -> int:
-    """Number of non-parallel directions among the excited strong reflections.
+    """Number of non-parallel directions among the excited strong reflections, at 300 kV."""
+    return directions(excited_reflections(material, diameter_nm, rotation, WAVELENGTH_300_KV_NM))
 
-    A reflection is excited where the Ewald sphere (300 kV) cuts its shape transform: excitation
-    error below half the inverse mean thickness. Systematic rows count once.
+
+def excited_reflections(
+    material: str, diameter_nm: float, rotation: Vectors, wavelength_nm: float
+) -> Vectors:
+    """In-plane vectors (N, 2) in nm⁻¹, x right and y down, of the strong excited reflections.
+
+    A reflection is excited where the Ewald sphere cuts its shape transform: excitation error
+    below half the inverse mean thickness.
     """
-    g = _strong_reflections(material)
-    turned = g @ rotation.T
-    excitation = turned[:, 2] + 0.5 * WAVELENGTH_300_KV_NM * np.sum(turned**2, axis=1)
+    turned = _strong_reflections(material) @ rotation.T
+    excitation = turned[:, 2] + 0.5 * wavelength_nm * np.sum(turned**2, axis=1)
     thickness_nm = MEAN_CHORD * diameter_nm
-    excited = turned[np.abs(excitation) < 0.5 / thickness_nm]
-    azimuths = np.sort(np.mod(np.arctan2(excited[:, 1], excited[:, 0]), np.pi))
+    return np.asarray(turned[np.abs(excitation) < 0.5 / thickness_nm, :2])
+
+
+def directions(reflections: Vectors) -> int:
+    """How many directions more than 10 degrees apart (N, 2) vectors have; g and -g are one."""
+    azimuths = np.sort(np.mod(np.arctan2(reflections[:, 1], reflections[:, 0]), np.pi))
     if azimuths.size == 0:
         return 0
     gaps = np.diff(np.append(azimuths, azimuths[0] + np.pi))
-    return max(1, int(np.count_nonzero(gaps > np.deg2rad(10))))
+    return max(1, int(np.count_nonzero(gaps > LEAST_ANGLE_RAD)))
 
 
-@lru_cache(maxsize=4)
+@cache
 def _strong_reflections(material: str) -> Vectors:
     g, strength = reciprocal_vectors(MATERIALS[material], 1 / INFORMATION_LIMIT_NM)
     return np.asarray(g[strength >= STRONG])

@@ -3,19 +3,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.simulation.carbon import FilmPlan
 from analysis.simulation.crystals import GOLD
 from analysis.simulation.dataset import field_path, field_paths, load_field, save_field, simulate
 from analysis.simulation.fields import Field, simulate_field
 from analysis.simulation.grid import CELL_NM, CELL_PX, FIELD_PX
 from analysis.simulation.microscope import simulated_micrograph
-from analysis.simulation.multislice import exit_wave
+from analysis.simulation.multislice import mass_thickness, multislice, specimen_atoms
 from analysis.simulation.optics import Optics, intensity
 from analysis.simulation.particles import ParticlePlan, build
 from analysis.simulation.placement import FieldPlan, Placed
+from analysis.simulation.recipes import RECIPES
 from analysis.simulation.truth import describe
 
 THIN = FieldPlan(
-    particles=(1, 2), empty_fraction=0.0, diameters_nm=(2.0, 3.0), carbon_nm=(1.0, 1.2)
+    particles=(1, 2),
+    empty_fraction=0.0,
+    diameters_nm=(2.0, 3.0),
+    materials=("Au", "CdSe-wz"),
+    film=FilmPlan(thickness_nm=(1.0, 1.2), contamination_fraction=0.0, hole_fraction=0.0),
 )
 """Few slices: quick."""
 
@@ -55,10 +61,11 @@ def test_gold_on_110_shows_its_111_planes_at_right_angles_to_the_stacking():
     plan = ParticlePlan(material="Au", intention="stacking_fault", diameter_nm=5.0)
     specimen = build(plan, rng)
     place = Placed(specimen=specimen, middle_nm=np.array([CELL_NM / 2, CELL_NM / 2, 0.0]))
-    wave = exit_wave([place], np.empty((0, 3)), 300.0, rng)
+    atoms = specimen_atoms([place], np.empty((0, 3)), rng)
     labels, particles = describe([place])
     field = Field(
-        exit_wave=wave,
+        exit_wave=multislice(atoms, 300.0),
+        mass_thickness=mass_thickness(atoms),
         labels=labels,
         particles=particles,
         energy_kev=300.0,
@@ -87,6 +94,7 @@ def test_an_interrupted_folder_is_completed_and_keeps_what_it_holds(tmp_path: Pa
     made, kept = (load_field(path) for path in field_paths(tmp_path))
     for stored, expected in ((made, simulate_field((3, 0), THIN)), (kept, field)):
         assert (stored.exit_wave == expected.exit_wave).all()
+        assert (stored.mass_thickness == expected.mass_thickness).all()
         assert (stored.labels == expected.labels).all()
         assert stored.particles == expected.particles
         assert stored.seed == expected.seed
@@ -121,3 +129,23 @@ def test_a_frame_that_the_field_does_not_fill_is_refused(
 ):
     with pytest.raises(ValueError, match=complaint):
         simulated_micrograph(1, shape_px, pixel_size_nm)
+
+
+def test_gold_stops_more_electrons_than_carbon(field: Field):
+    scattering = field.mass_thickness[32:-32, 32:-32].astype(float)
+    assert scattering[field.labels > 0].mean() > 5 * scattering[field.labels == 0].mean()
+    atoms_per_nm3, exponent = 4 / 0.40786**3, 1.3
+    expected = atoms_per_nm3 * 79**exponent / 1000
+    assert expected == pytest.approx(17, rel=0.05)  # what the docstring says of 1 nm of gold
+
+
+def test_absorption_darkens_particles_and_leaves_vacuum(field: Field):
+    clear, dark = (intensity(field, Optics(absorption=a)) for a in (0.0, 0.004))
+    inside = field.labels > 0
+    assert dark[inside].mean() < 0.97 * clear[inside].mean()
+    assert (dark <= clear + 1e-6).all()
+
+
+def test_every_recipe_has_its_own_seed():
+    assert len({recipe.seed for recipe in RECIPES.values()}) == len(RECIPES)
+    assert not set(RECIPES["unseen"].plan.materials) & set(RECIPES["train"].plan.materials)

@@ -3,23 +3,19 @@ import pytest
 from ase import Atoms
 from numpy.typing import NDArray
 
+from analysis.simulation.camera import Exposure, draw_exposure, drifted, expose
 from analysis.simulation.fields import Field
 from analysis.simulation.grid import CELL_NM, CELL_PX, FIELD_PX, PIXEL_SIZE_NM
 from analysis.simulation.multislice import multislice
 from analysis.simulation.optics import (
-    Exposure,
     Optics,
-    actual_exposure,
-    draw_exposure,
     draw_optics,
-    expose,
     intensity,
     picture_side_px,
-    render,
     transfer_function,
-    truth_labels,
     wavelength_nm,
 )
+from analysis.simulation.rendering import actual_exposure, render, truth_labels
 
 SHARP = Exposure(mtf_at_nyquist=1.0, counting=True, counts_per_electron=1.0, readout_counts=0.0)
 
@@ -27,6 +23,7 @@ SHARP = Exposure(mtf_at_nyquist=1.0, counting=True, counts_per_electron=1.0, rea
 def field_of(wave: NDArray[np.complex64]) -> Field:
     return Field(
         exit_wave=wave,
+        mass_thickness=np.zeros((CELL_PX, CELL_PX), np.float16),
         labels=np.zeros((FIELD_PX, FIELD_PX), np.uint16),
         particles=(),
         energy_kev=300.0,
@@ -156,7 +153,8 @@ def test_a_good_day_is_a_day_within_its_range():
     for _ in range(50):
         assert -60 <= draw_optics(rng, "good_day").defocus_nm <= -20
         assert 500 <= draw_exposure(rng, "good_day").dose_e_per_a2 <= 3000
-        assert 60 <= draw_exposure(rng).dose_e_per_a2 <= 3000
+        assert 20 <= draw_exposure(rng).dose_e_per_a2 <= 5000
+        assert 0.01 <= draw_exposure(rng).pixel_size_nm <= 0.1
         assert draw_exposure(rng, "broad", 0.04).pixel_size_nm == 0.04
 
 
@@ -166,3 +164,44 @@ def test_labels_follow_the_picture_to_other_pixels(vacuum: Field):
     assert labels.dtype == np.uint16
     assert (labels > 0).sum() == 200 * 200
     assert labels[300, 700] == 3
+
+
+def test_coma_makes_left_and_right_of_an_atom_differ(gold_atom: Field):
+    middle = FIELD_PX // 2
+    differences = []
+    for coma_nm in (0.0, 1000.0):
+        row = intensity(gold_atom, Optics(coma_nm=coma_nm))[middle]
+        differences.append(np.abs(row[middle + 1 :][:100] - row[:middle][::-1][:100]).max())
+    assert differences[0] < 1e-3
+    assert differences[1] > 0.02
+
+
+def test_drift_smears_along_its_direction_alone(gold_atom: Field):
+    picture = intensity(gold_atom, Optics(defocus_nm=-10))
+    moved = drifted(picture, Exposure(drift_nm=0.2, drift_angle_rad=0.0))
+    variation = [np.abs(np.diff(p, axis=axis)).sum() for p in (picture, moved) for axis in (0, 1)]
+    assert moved.mean() == pytest.approx(picture.mean(), rel=1e-5)
+    assert variation[3] < 0.8 * variation[1]
+    assert variation[3] / variation[1] < variation[2] / variation[0]
+
+
+def test_stripes_of_gain_run_along_one_axis():
+    exposure = Exposure(dose_e_per_a2=5000, stripe_gain=0.05)
+    counts = expose(np.ones((256, 256), np.float32), exposure, np.random.default_rng(8))
+    spread = sorted(np.std(counts.mean(axis=axis)) / counts.mean() for axis in (0, 1))
+    assert spread[1] == pytest.approx(0.05, rel=0.2)
+    assert spread[0] < 0.01
+
+
+def test_bad_pixels_are_dead_or_hot():
+    exposure = Exposure(bad_pixels=40.0, dose_e_per_a2=3000, mtf_at_nyquist=0.9)
+    counts = expose(np.ones((512, 512), np.float32), exposure, np.random.default_rng(9))
+    assert 5 <= np.count_nonzero(counts == 0) <= 40
+    assert 5 <= np.count_nonzero(counts > 1.8 * np.median(counts)) <= 40
+
+
+def test_relative_noise_is_that_of_the_camera():
+    exposure = Exposure(dose_e_per_a2=400, counting=True, mtf_at_nyquist=1.0, readout_counts=6.0)
+    counts = expose(np.ones((400, 400), np.float32), exposure, np.random.default_rng(10))
+    relative = counts / (exposure.electrons_per_px * exposure.counts_per_electron)
+    assert relative.var() == pytest.approx(sum(exposure.relative_noise()), rel=0.03)

@@ -50,19 +50,31 @@ def test_x_runs_along_columns_and_y_along_rows(specimen: Specimen):
 def test_particles_apart_keep_their_own_class_and_label(specimen: Specimen):
     labels, (left, right) = describe([placed(specimen, 6, 11), placed(specimen, 16, 11)])
     assert (left.class_name, right.class_name) == ("stacking_fault", "stacking_fault")
-    assert left.cluster != right.cluster
     assert labels[:, : FIELD_PX // 2].max() == left.label
     assert set(np.unique(labels)) == {0, left.label, right.label}
 
 
-def test_particles_that_overlap_are_agglomerated_and_the_upper_one_owns_the_overlap(specimen):
+def test_particles_that_overlap_are_one_agglomeration(specimen):
     lower, upper = placed(specimen, 10, 11, 3.0), placed(specimen, 12, 11, 9.0)
     labels, (first, second) = describe([upper, lower])
     assert first.class_name == second.class_name == "agglomeration"
     assert first.overlapping
-    assert first.cluster == second.cluster
-    alone, _ = describe([upper])
-    assert ((labels == first.label) == (alone > 0)).all()
+    assert first.label == second.label
+    both = describe([upper])[0] + describe([lower])[0] > 0
+    assert ((labels == first.label) == both).all()
+
+
+def test_particles_that_merely_touch_stay_two_and_the_upper_one_owns_what_they_share(specimen):
+    lower = placed(specimen, 10, 11, 3.0)
+    upper = next(
+        placed(specimen, 10 + step_nm, 11, 9.0)
+        for step_nm in np.arange(6, 0, -0.04)
+        if (describe([placed(specimen, 10 + step_nm, 11)])[0] > 0)[describe([lower])[0] > 0].any()
+    )
+    labels, (first, second) = describe([lower, upper])
+    assert first.label != second.label
+    assert first.class_name == second.class_name == "stacking_fault"
+    assert ((labels == second.label) == (describe([upper])[0] > 0)).all()
 
 
 def test_an_overlap_outside_the_picture_is_none(specimen: Specimen):

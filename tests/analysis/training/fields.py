@@ -26,12 +26,13 @@ def disc_field(class_name: str = "no_stacking_fault") -> Field:
         tilt_mrad=0.0,
         rotation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
         reflections=2,
+        fault_edge_on=False,
         overlapping=False,
         touches_border=False,
-        cluster=1,
     )
     return Field(
         exit_wave=wave.astype(np.complex64),
+        mass_thickness=np.zeros((CELL_PX, CELL_PX), np.float16),
         labels=disc[inner, inner].astype(np.uint16),
         particles=(particle,),
         energy_kev=300.0,

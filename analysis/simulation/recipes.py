@@ -1,0 +1,88 @@
+"""The data sets that models are made and judged with: each a plan, a seed and a size.
+
+`core` is what the published figures are stated on: 3-12 nm particles, to be rendered at 0.02-0.05
+nm/px and 200-3000 e/Å². No seed is used twice, so nothing that was trained on is judged on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from analysis.simulation.carbon import FilmPlan
+from analysis.simulation.placement import BALANCED_PLAN, FieldPlan
+
+CORE_PLAN = FieldPlan(
+    particles=(2, 7), empty_fraction=0.0, diameters_nm=(3.0, 12.0), typical_diameter_nm=5.5
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A data set of `fields` fields, for `dataset.simulate`; `purpose` is for people."""
+
+    name: str
+    purpose: str
+    plan: FieldPlan
+    seed: int
+    fields: int
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe(
+                name="train",
+                purpose="the U-Net learns from these",
+                plan=FieldPlan(),
+                seed=20261122,
+                fields=1500,
+            ),
+            Recipe(
+                name="validation",
+                purpose="which weights and which threshold to keep",
+                plan=CORE_PLAN,
+                seed=7,
+                fields=48,
+            ),
+            Recipe(
+                name="core",
+                purpose="held out: how good the segmentation is",
+                plan=CORE_PLAN,
+                seed=41,
+                fields=120,
+            ),
+            Recipe(
+                name="empty",
+                purpose="held out: what is found where nothing is",
+                plan=FieldPlan(
+                    empty_fraction=1.0,
+                    film=FilmPlan(ramp_fraction=0.5, contamination_fraction=0.5, hole_fraction=0.2),
+                ),
+                seed=43,
+                fields=40,
+            ),
+            Recipe(
+                name="unseen",
+                purpose="held out: materials that no training field has",
+                plan=replace(CORE_PLAN, materials=("PbS", "Pd")),
+                seed=47,
+                fields=40,
+            ),
+            Recipe(
+                name="forest",
+                purpose="the forest learns from these",
+                plan=BALANCED_PLAN,
+                seed=99,
+                fields=900,
+            ),
+            Recipe(
+                name="forest_test",
+                purpose="held out: how good the classes are",
+                plan=replace(BALANCED_PLAN, diameters_nm=(3.0, 12.0)),
+                seed=101,
+                fields=200,
+            ),
+        )
+    }
+)
