@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from analysis.bundle import Manifest, default_folder, read_manifest
+from analysis.bundle import Manifest, read_manifest
 from analysis.errors import BundleError
 from analysis.pipeline import AnalysisSettings
 from analysis.readers import ReadLimits
+from daemon import shelf
 from daemon.children import Child
 from daemon.clock import Clock
-from daemon.config import DEFAULT_BUNDLE, AnalysisConfig, Config, LimitsConfig
+from daemon.config import AnalysisConfig, Config, LimitsConfig
 from daemon.errors import ConfigError
 from daemon.names import printable
 from daemon.owning import OwnedState
@@ -39,7 +40,7 @@ def supervisor(
     Raises:
         ConfigError: a watched folder or the bundle is missing or damaged.
     """
-    manifest = bundle_manifest(config.analysis)
+    manifest = bundle_manifest(config)
     settings = analysis_settings(config.analysis)
     reader = database.reader(owned_state.folder.database)
     runner = Runner(
@@ -47,7 +48,7 @@ def supervisor(
         worker=Child(
             "worker",
             worker_main,
-            (bundle_folder(config.analysis), config.analysis.device, settings),
+            (bundle_folder(config), config.analysis.device, settings),
         ),
         known=KnownResults(reader, owned_state.folder.path, manifest, settings),
         state_folder=owned_state.folder.path,
@@ -83,20 +84,20 @@ def _check_watched(config: Config) -> None:
             raise ConfigError(reason) from error
 
 
-def bundle_folder(config: AnalysisConfig) -> Path:
+def bundle_folder(config: Config) -> Path:
     """Where the configured model lies."""
-    return default_folder() if config.bundle == DEFAULT_BUNDLE else Path(config.bundle).expanduser()
+    return shelf.bundle_folder(config.state.folder, config.analysis.bundle)
 
 
-def bundle_manifest(config: AnalysisConfig) -> Manifest:
+def bundle_manifest(config: Config) -> Manifest:
     """What the configured model says of itself.
 
     Raises:
         ConfigError: there is no such model.
     """
     try:
-        return read_manifest(bundle_folder(config))
-    except BundleError as error:
+        return read_manifest(shelf.found(config.state.folder, config.analysis.bundle))
+    except (BundleError, shelf.BundleRefused) as error:
         raise ConfigError(str(error)) from error
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from daemon.arguments import BundleOption, ConfigOption, JsonOption, PixelSizeOption, StateOption
+from daemon.bundle_commands import bundle_app
 from daemon.errors import DaemonError, Exit, Misused
 
 app = typer.Typer(
@@ -26,19 +28,8 @@ session_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(session_app, name="session")
+app.add_typer(bundle_app, name="bundle")
 
-StateOption = Annotated[
-    Path | None,
-    typer.Option("--state", metavar="DIR", help="State folder: database, masks, sessions."),
-]
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Configuration (TOML).")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-PixelSizeOption = Annotated[
-    float | None,
-    typer.Option("--pixel-size-nm", help="Used, and recorded, where a file states none."),
-]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Segment images outside the model's domain, marked so.")
 ]
@@ -77,7 +68,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Work off what is there, then end.")] = False,
     pixel_size_nm: PixelSizeOption = None,
     force: ForceOption = False,
-    bundle: Annotated[str | None, typer.Option("--bundle", help="Model to use.")] = None,
+    bundle: BundleOption = None,
     plain: Annotated[bool, typer.Option("--plain", help="Log lines, no live view.")] = False,
     session: Annotated[
         str | None, typer.Option("--session", help="Start a session of this name.")
@@ -105,7 +96,7 @@ def analyse(
     config: ConfigOption = None,
     pixel_size_nm: PixelSizeOption = None,
     force: ForceOption = False,
-    bundle: Annotated[str | None, typer.Option("--bundle", help="Model to use.")] = None,
+    bundle: BundleOption = None,
     json: JsonOption = False,
 ) -> None:
     """Analyse files by hand, exactly as if they had just arrived."""

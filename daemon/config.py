@@ -70,7 +70,8 @@ class AnalysisConfig(Section):
     """Which model, and which of its settings to override."""
 
     bundle: str = DEFAULT_BUNDLE
-    """`default` ships with the program; else the folder of a bundle."""
+    """`default` ships with the program; else the name of an imported one, or a folder, written
+    with a `/`."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$")
     preprocess: Literal["default", "published"] | None = None
     threshold: float | None = Field(default=None, gt=0, lt=1)
@@ -111,6 +112,11 @@ class Config(Section):
     analysis: AnalysisConfig = Field(default_factory=AnalysisConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     log: LogConfig = Field(default_factory=LogConfig)
+
+
+def is_bundle_name(text: str) -> bool:
+    """Whether a model is named, and not the folder it lies in."""
+    return "/" not in text and not text.startswith("~")
 
 
 def under_service_manager() -> bool:
@@ -161,7 +167,7 @@ def _anchored(config: Config, base: Path) -> Config:
         item.model_copy(update={"folder": _absolute(item.folder, base)}) for item in config.watch
     )
     analysis = config.analysis
-    if analysis.bundle != DEFAULT_BUNDLE:
+    if not is_bundle_name(analysis.bundle):
         folder = str(_absolute(Path(analysis.bundle), base))
         analysis = analysis.model_copy(update={"bundle": folder})
     log = config.log

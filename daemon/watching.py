@@ -78,7 +78,7 @@ def _onlooker(
     if not drawn:
         yield lambda _: None
         return
-    bundle = bundle_record(bundle_manifest(config.analysis))
+    bundle = bundle_record(bundle_manifest(config))
     state, engine = open_for_reading(owned.folder.path)
     with view:
         onlooker = Onlooker(Eyes(engine, state.path, SYSTEM_CLOCK, bundle), view)

@@ -5,10 +5,7 @@ commits.
 """
 
 import logging
-import os
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -17,6 +14,7 @@ from pathlib import Path
 from analysis.bundle import Bundle
 from analysis.pipeline import AnalysisSettings
 from daemon.parser import ParsedFrame
+from daemon.quiet import native_stderr_held
 from schema.records import OriginRecord, ResultRecord
 
 
@@ -69,7 +67,7 @@ def worker_main(
     from analysis.errors import BundleError
 
     try:
-        with _native_stderr_held():
+        with native_stderr_held():
             bundle = load(bundle_folder, device)
     except BundleError as error:
         connection.send(WorkerFailed(message=str(error)))
@@ -103,20 +101,3 @@ def _serve(connection: Connection, bundle: Bundle, settings: AnalysisSettings) -
             connection.send(
                 AnalysisFailure(kind="bug", message=message, detail=traceback.format_exc())
             )
-
-
-@contextmanager
-def _native_stderr_held() -> Iterator[None]:
-    """Keep what TensorFlow's C++ prints while it loads from the operator's terminal.
-
-    It tells of missing CUDA libraries, whatever its log level; failures are exceptions.
-    """
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

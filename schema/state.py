@@ -4,6 +4,7 @@ DIR/format              the version of this layout
 DIR/fringewatch.sqlite  the database
 DIR/masks/              one HDF5 file per analysed image
 DIR/sessions/           one JSON file per session
+DIR/bundles/            models that were taken in; made by the first of them
 DIR/spool/              copies being read
 """
 
@@ -41,6 +42,11 @@ class StateFolder:
     def sessions(self) -> Path:
         """The folder of the session files."""
         return self.path / "sessions"
+
+    @property
+    def bundles(self) -> Path:
+        """The folder of the models that were taken in."""
+        return self.path / "bundles"
 
     @property
     def spool(self) -> Path:

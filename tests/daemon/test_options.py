@@ -15,7 +15,7 @@ def file(tmp_path: Path, folder: Path) -> Path:
     path.write_text(
         '[state]\nfolder = "state"\n'
         f'[[watch]]\nfolder = "{folder}"\nignore = ["*.jpg"]\n'
-        '[analysis]\nbundle = "mine"\n'
+        '[analysis]\nbundle = "./mine"\n'
     )
     return path
 
