@@ -12,8 +12,32 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 
-def dice(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> float:
-    """Dice coefficient 2·TP / (2·TP + FP + FN) of two masks, in [0, 1]; 1 if both are empty.
+@dataclass(frozen=True, kw_only=True)
+class PixelCounts:
+    """Pixels that are particle in the truth, in the prediction, and in both."""
+
+    overlap: int
+    true: int
+    found: int
+
+    @property
+    def dice(self) -> float:
+        """2·TP / (2·TP + FP + FN), in [0, 1]; 1 if both are empty."""
+        return 2 * self.overlap / (self.true + self.found) if self.true + self.found else 1.0
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP), in [0, 1]; where nothing is predicted 1 if nothing is to be found."""
+        return self.overlap / self.found if self.found else float(not self.true)
+
+    @property
+    def recall(self) -> float:
+        """TP / (TP + FN), in [0, 1]; where nothing is to be found 1 if nothing is predicted."""
+        return self.overlap / self.true if self.true else float(not self.found)
+
+
+def pixel_counts(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> PixelCounts:
+    """The pixels of two masks and of their common part.
 
     Args:
         truth: any shape; what is not 0 is particle.
@@ -22,39 +46,29 @@ def dice(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> float:
     Raises:
         ValueError: the shapes differ.
     """
-    overlap, true, found = _counts(truth, predicted)
-    return 2 * overlap / (true + found) if true + found else 1.0
-
-
-def precision(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> float:
-    """Share of the predicted pixels that are particle, TP / (TP + FP), in [0, 1].
-
-    Where nothing is predicted: 1 if there is nothing to find, else 0.
-
-    Raises:
-        ValueError: the shapes differ.
-    """
-    overlap, true, found = _counts(truth, predicted)
-    return overlap / found if found else float(not true)
-
-
-def recall(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> float:
-    """Share of the particle pixels that were predicted, TP / (TP + FN), in [0, 1].
-
-    Where there is nothing to find: 1 if nothing is predicted, else 0.
-
-    Raises:
-        ValueError: the shapes differ.
-    """
-    overlap, true, found = _counts(truth, predicted)
-    return overlap / true if true else float(not found)
-
-
-def _counts(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> tuple[int, int, int]:
     if truth.shape != predicted.shape:
         raise ValueError(f"truth {truth.shape}, predicted {predicted.shape}")
     true, found = truth != 0, predicted != 0
-    return tuple(int(np.count_nonzero(mask)) for mask in (true & found, true, found))  # type: ignore[return-value]
+    return PixelCounts(
+        overlap=int(np.count_nonzero(true & found)),
+        true=int(np.count_nonzero(true)),
+        found=int(np.count_nonzero(found)),
+    )
+
+
+def dice(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> float:
+    """Dice coefficient of two masks, in [0, 1]; see `pixel_counts`."""
+    return pixel_counts(truth, predicted).dice
+
+
+def precision(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> float:
+    """Share of the predicted pixels that are particle, in [0, 1]; see `pixel_counts`."""
+    return pixel_counts(truth, predicted).precision
+
+
+def recall(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> float:
+    """Share of the particle pixels that were predicted, in [0, 1]; see `pixel_counts`."""
+    return pixel_counts(truth, predicted).recall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,3 +197,53 @@ def balanced_accuracy(matrix: NDArray[np.int64]) -> float:
     recognised = per_class_recall(matrix)
     present = recognised[~np.isnan(recognised)]
     return float(present.mean()) if present.size else float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityBin:
+    """Predictions of about one confidence: how sure they were, how often they were right."""
+
+    count: int
+    mean_confidence: float
+    share_right: float
+
+
+def reliability(
+    probabilities: NDArray[np.floating], truth: NDArray[np.integer], bins: int = 10
+) -> tuple[ReliabilityBin, ...]:
+    """How often the most probable class was right, in bins of equal width; empty bins left out.
+
+    Args:
+        probabilities: (N, C), rows in [0, 1].
+        truth: (N,) class indices.
+        bins: of the confidence, over [0, 1].
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    if probabilities.ndim != 2 or truth.shape != probabilities.shape[:1]:
+        raise ValueError(f"probabilities {probabilities.shape}, truth {truth.shape}")
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    numbers = np.minimum((confidence * bins).astype(int), bins - 1)
+    return tuple(
+        ReliabilityBin(
+            count=int(np.count_nonzero(chosen)),
+            mean_confidence=float(confidence[chosen].mean()),
+            share_right=float(right[chosen].mean()),
+        )
+        for chosen in (numbers == number for number in range(bins))
+        if chosen.any()
+    )
+
+
+def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
+    """Mean |confidence - share right| over all predictions, in [0, 1]; NaN without any.
+
+    ECE = Σ n_b/N·|acc_b − conf_b| (Naeini, Cooper and Hauskrecht, AAAI 2015).
+    """
+    count = sum(each.count for each in bins)
+    if not count:
+        return float("nan")
+    gaps = (each.count * abs(each.mean_confidence - each.share_right) for each in bins)
+    return sum(gaps) / count

@@ -12,6 +12,7 @@ import typer
 from daemon.arguments import BundleOption, ConfigOption, JsonOption, PixelSizeOption, StateOption
 from daemon.bundle_commands import bundle_app
 from daemon.errors import DaemonError, Exit, Misused
+from daemon.evaluate_command import evaluate
 
 app = typer.Typer(
     name="fringewatch",
@@ -29,6 +30,7 @@ session_app = typer.Typer(
 )
 app.add_typer(session_app, name="session")
 app.add_typer(bundle_app, name="bundle")
+app.command()(evaluate)
 
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Segment images outside the model's domain, marked so.")

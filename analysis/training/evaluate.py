@@ -44,7 +44,7 @@ def simulated_scores(bundle: Bundle, paths: Sequence[Path], seed: int) -> list[S
     for index, path in enumerate(paths):
         seen = rendered(load_field(path), np.random.default_rng([seed, index]), path.name)
         found = _found(bundle, seen.micrograph.image, seen.micrograph.calibration.pixel_size_nm)
-        scores.append(_score(path.name, seen.clusters > 0, found))
+        scores.append(_score(path.name, seen.labels > 0, found))
     return scores
 
 

@@ -1,0 +1,1 @@
+"""How good models are, and how the published methods compare: `run.evaluate` reads top down."""

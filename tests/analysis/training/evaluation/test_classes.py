@@ -1,0 +1,59 @@
+"""The class report counts what it should, and nothing whose truth is unknown."""
+
+from pytest import approx
+
+from analysis.forest import CLASS_NAMES
+from analysis.training.evaluation.classes import class_report
+from tests.analysis.training.evaluation.made import particle, score
+
+FAULT, NONE, MISORIENTED, AGGLOMERATION, BACKGROUND = CLASS_NAMES
+
+
+def told(true, seen, **more):
+    return particle(5, 5, true_class=true, found_class=seen, **more)
+
+
+def test_the_confusion_has_the_truth_in_rows():
+    report = class_report([score(told(FAULT, FAULT), told(FAULT, NONE)), score(told(NONE, NONE))])
+    assert report.confusion[0][:2] == (1, 1)
+    assert report.confusion[1][:2] == (0, 1)
+    assert report.balanced_accuracy.value == approx(0.75)
+    assert report.recalls[0].value == 0.5
+    assert (report.particles, report.fields) == (3, 2)
+
+
+def test_background_is_what_covers_next_to_nothing():
+    false = particle(None, 4, on_truth=0.01, found_class=FAULT)
+    half = particle(None, 4, on_truth=0.4, found_class=FAULT)  # part of a particle: nobody knows
+    report = class_report([score(told(NONE, NONE), false, half)])
+    assert report.confusion[4][0] == 1
+    assert report.particles == 2
+
+
+def test_what_was_missed_or_given_no_class_is_not_judged():
+    report = class_report([score(told(NONE, NONE), particle(5, true_class=FAULT), particle(5, 5))])
+    assert report.particles == 1
+    assert class_report([score(particle(5, 5, true_class=FAULT))]) is None
+
+
+def test_twins_and_tilts_are_counted_apart():
+    report = class_report(
+        [
+            score(
+                told(FAULT, FAULT, fault="twin", tilt_deg=1.0),
+                told(FAULT, NONE, fault="intrinsic", tilt_deg=1.0),
+                told(MISORIENTED, MISORIENTED, fault="twin", tilt_deg=4.0),
+                told(MISORIENTED, NONE, tilt_deg=6.9),
+                told(MISORIENTED, NONE, tilt_deg=7.1),
+            )
+        ]
+    )
+    assert (report.twins.particles, report.twins.right.value) == (1, 1)
+    assert (report.other_faults.particles, report.other_faults.right.value) == (1, 0)
+    assert (report.tilted.particles, report.tilted.right.value) == (2, 0.5)
+
+
+def test_a_forest_surer_than_right_is_not_calibrated():
+    """Always 0.9 sure, right half the time: an error of 0.4."""
+    report = class_report([score(*[told(NONE, NONE)] * 50, *[told(NONE, FAULT)] * 50)])
+    assert report.calibration_error == approx(0.4)
