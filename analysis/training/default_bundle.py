@@ -22,6 +22,7 @@ from analysis.features import FEATURE_NAMES, FEATURE_SET_VERSION
 from analysis.forest import CLASS_NAMES
 from analysis.pipeline import ANALYSIS_VERSION
 from analysis.simulation.dataset import field_paths
+from analysis.training.crops import MODEL_PIXEL_SIZE_NM
 from analysis.training.evaluate import listed, real_scores, simulated_scores, summary
 from analysis.training.fit_forest import (
     LabelledRegions,
@@ -30,7 +31,7 @@ from analysis.training.fit_forest import (
     labelled_regions,
 )
 from analysis.training.fit_unet import FitRecipe, checkpoint_weights, fit_unet
-from analysis.training.samples import MODEL_PIXEL_SIZE_NM, USUAL, Conditions
+from analysis.training.samples import USUAL, Conditions
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Fit a U-Net to simulated micrographs; resumable, on any Keras backend.
+"""Fit a U-Net to simulated or labelled micrographs; resumable, on any Keras backend.
 
 Cross-entropy plus soft Dice, Adam with cosine decay. Everything needed to go on after an
 interruption is in one checkpoint of plain arrays.
@@ -6,8 +6,8 @@ interruption is in one checkpoint of plain arrays.
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +15,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import unet
+from analysis.training.checkpoint import (
+    NOTHING,
+    Moment,
+    Standing,
+    Weights,
+    mean,
+    resumed,
+    standing_of,
+    store,
+)
+from analysis.training.crops import CHANNELS, PARTICLE, SEAM
+from analysis.training.held_out import THRESHOLD, HeldOut, pooled_dice, predicted
 from analysis.training.loader import SamplePool
-from analysis.training.samples import USUAL, Conditions
+from analysis.training.sources import SimulatedFields, Source
 
 if TYPE_CHECKING:
     import keras
 
+    from analysis.training.samples import Conditions
+
 log = logging.getLogger(__name__)
+
+SEAM_WEIGHT = 0.5
+SEAM_PIXEL_WEIGHT = 4.0
+LEAST_GAIN = 5e-4  # of Dice, for a checkpoint to count as better
+MAY_DIFFER = ("steps", "renderers", "start_samples", "log_steps", "patience")
+
+Progress = Callable[[Standing, int], None]
+"""Where the training stands, and the steps wanted; called after every checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitRecipe:
-    """How a U-Net is trained; the defaults made the shipped bundle."""
+    """How a U-Net is trained; the defaults made the shipped bundle.
+
+    `patience`: checkpoints without a gain of Dice on what is held out, after which it ends; None
+    goes on to the last step.
+    """
 
     architecture: str = "default"
-    filters: int = 12
+    filters: int = 18
     steps: int = 2400
     batch: int = 8
     learning_rate: float = 2e-3
@@ -40,28 +66,37 @@ class FitRecipe:
     checkpoint_steps: int = 100
     average_from: int | None = None  # step; the result is the mean of all checkpoints from there
     log_steps: int = 50
+    patience: int | None = None
 
 
 DEFAULT_RECIPE = FitRecipe()
 
 
 def fit_unet(
-    folder: Path,
+    sources: Path | Sequence[Source],
     checkpoint: Path,
     recipe: FitRecipe = DEFAULT_RECIPE,
-    conditions: Conditions = USUAL,
+    conditions: "Conditions | None" = None,
     start: Sequence[NDArray[np.float32]] | None = None,
-) -> list[NDArray[np.float32]]:
+    held_out: HeldOut | None = None,
+    progress: Progress | None = None,
+) -> Weights:
     """The trained weights, in the order of the network.
 
-    Goes on from `checkpoint` where that exists.
+    With crops held out, those of the checkpoint that did best on them, averaged where the recipe
+    averages; without, the average or the last. Goes on from `checkpoint` where that exists.
 
     Args:
-        folder: of simulated fields; may still be growing.
+        sources: what is drawn from; a path is a folder of simulated fields, which may still grow.
         checkpoint: .npz, rewritten every `recipe.checkpoint_steps`.
         recipe: network, steps, learning rate, seed.
-        conditions: how often what happens to a training micrograph.
+        conditions: how often what happens to a micrograph of that folder; None is the usual.
         start: weights to begin with; random ones where None.
+        held_out: judged at every checkpoint.
+        progress: called at every checkpoint.
+
+    Raises:
+        TrainingError: the checkpoint is damaged, or of another training.
     """
     import keras
 
@@ -69,11 +104,15 @@ def fit_unet(
     network = compiled(recipe)
     if start is not None:
         network.set_weights(list(start))
-    first = _restored(network, checkpoint) if checkpoint.exists() else 0
-    if first < recipe.steps:
-        seed = recipe.seed + first  # after an interruption other samples, not the same again
-        with SamplePool(folder, seed, recipe.renderers, conditions, recipe.start_samples) as pool:
-            _steps(network, pool, recipe, first, checkpoint)
+    identity = {key: value for key, value in asdict(recipe).items() if key not in MAY_DIFFER}
+    standing = resumed(checkpoint, network, identity) if checkpoint.exists() else NOTHING
+    if isinstance(sources, Path):
+        sources = (SimulatedFields(folder=sources, conditions=conditions),)
+    run = _Run(network, recipe, checkpoint, identity, held_out)
+    if not run.is_over(standing):
+        seed = recipe.seed + standing.step  # after an interruption other samples, not the same
+        with SamplePool(sources, seed, recipe.renderers, recipe.start_samples) as pool:
+            run.train(pool, standing, progress)
     return checkpoint_weights(checkpoint)
 
 
@@ -91,86 +130,143 @@ def compiled(recipe: FitRecipe) -> "keras.Model":
     network.compile(
         optimizer=keras.optimizers.Adam(schedule, global_clipnorm=1.0),
         loss=cross_entropy_and_dice,
-        jit_compile=False,
+        jit_compile=compiles(),
     )
     network.optimizer.build(network.trainable_variables)
     return network
 
 
+def compiles() -> bool:
+    """Whether the backend is slow unless it compiles: TensorFlow on a processor is not, JAX is."""
+    import keras
+
+    return bool(keras.backend.backend() != "tensorflow")
+
+
 def cross_entropy_and_dice(truth: Any, predicted: Any) -> Any:
-    """Mean cross-entropy plus 1 - soft Dice of the particle channel over the batch."""
+    """Mean cross-entropy plus 1 - soft Dice of the particle channel, plus what seams cost.
+
+    Seams are a third channel where the network has one; their rare pixels weigh
+    `SEAM_PIXEL_WEIGHT` times as much as others, and those that are `crops.UNKNOWN` nothing.
+
+    Args:
+        truth: (n, h, w, 3) background, particle, seam.
+        predicted: (n, h, w, 2) or (n, h, w, 3).
+    """
     from keras import ops
 
     predicted = ops.clip(predicted, 1e-6, 1 - 1e-6)
-    cross_entropy = -ops.mean(ops.sum(truth * ops.log(predicted), axis=-1))
-    true, found = truth[..., 1], predicted[..., 1]
+    both = truth[..., :2] * ops.log(predicted[..., :2])
+    cross_entropy = -ops.mean(ops.sum(both, axis=-1))
+    true, found = truth[..., PARTICLE], predicted[..., PARTICLE]
     shared = ops.sum(true * found)
     dice = (2 * shared + 1) / (ops.sum(true) + ops.sum(found) + 1)
-    return cross_entropy + 1 - dice
+    loss = cross_entropy + 1 - dice
+    if predicted.shape[-1] == CHANNELS:
+        loss = loss + SEAM_WEIGHT * _seam_cost(truth[..., SEAM], predicted[..., SEAM])
+    return loss
 
 
-def checkpoint_weights(checkpoint: Path) -> list[NDArray[np.float32]]:
-    """The result so far, in the order of the network: averaged where the recipe says so."""
-    with np.load(checkpoint, allow_pickle=False) as stored:
-        return _numbered(stored, "average") or _numbered(stored, "weight")
+def _seam_cost(true: Any, found: Any) -> Any:
+    from keras import ops
+
+    known = ops.cast(true >= 0, found.dtype)
+    there = SEAM_PIXEL_WEIGHT * true * ops.log(found)
+    return -ops.mean(known * (there + (1 - true) * ops.log(1 - found)))
 
 
-def _numbered(stored: Mapping[str, NDArray[np.float32]], name: str) -> list[NDArray[np.float32]]:
-    names = sorted(one for one in stored if one.startswith(f"{name}_"))
-    return [stored[one] for one in names]
+def checkpoint_weights(checkpoint: Path) -> Weights:
+    """The result so far, in the order of the network."""
+    return standing_of(checkpoint).result
 
 
-def _steps(
-    network: "keras.Model", pool: SamplePool, recipe: FitRecipe, first: int, checkpoint: Path
-) -> None:
-    started, losses = time.monotonic(), []
-    for step in range(first + 1, recipe.steps + 1):
-        losses.append(float(network.train_on_batch(*pool.batch(recipe.batch))))
-        if step % recipe.log_steps == 0:
-            log.info(
-                "step %d of %d: loss %.4f, %d micrographs rendered, %.0f s",
-                step,
-                recipe.steps,
-                float(np.mean(losses[-recipe.log_steps :])),
-                pool.rendered,
-                time.monotonic() - started,
-            )
-        if step % recipe.checkpoint_steps == 0 or step == recipe.steps:
-            _stored(network, step, checkpoint, recipe)
+class _Run:
+    """One training: its steps, and what happens at each checkpoint."""
+
+    def __init__(
+        self,
+        network: "keras.Model",
+        recipe: FitRecipe,
+        checkpoint: Path,
+        identity: dict[str, Any],
+        held_out: HeldOut | None,
+    ) -> None:
+        self._network, self._recipe, self._held_out = network, recipe, held_out
+        self._checkpoint, self._identity = checkpoint, identity
+
+    def is_over(self, standing: Standing) -> bool:
+        """Whether all steps are done, or none of the last ones helped."""
+        recipe = self._recipe
+        if standing.step >= recipe.steps:
+            return True
+        if recipe.patience is None or not standing.best:
+            return False
+        waited = (standing.step - standing.best_step) // recipe.checkpoint_steps
+        return waited >= recipe.patience
+
+    def train(self, pool: SamplePool, standing: Standing, progress: Progress | None) -> None:
+        """Step by step until it is over."""
+        recipe, started, losses = self._recipe, time.monotonic(), []
+        for step in range(standing.step + 1, recipe.steps + 1):
+            losses.append(float(self._network.train_on_batch(*pool.batch(recipe.batch))))
+            if step % recipe.log_steps == 0:
+                log.info(
+                    "step %d of %d: loss %.4f, %d micrographs rendered, %.0f s",
+                    step,
+                    recipe.steps,
+                    float(np.mean(losses[-recipe.log_steps :])),
+                    pool.rendered,
+                    time.monotonic() - started,
+                )
+            if step % recipe.checkpoint_steps == 0 or step == recipe.steps:
+                standing = self._kept(standing, step, float(np.mean(losses)))
+                losses = []
+                if progress is not None:
+                    progress(standing, recipe.steps)
+                if self.is_over(standing):
+                    return
+
+    def _kept(self, standing: Standing, step: int, loss: float) -> Standing:
+        """The new standing, judged and written."""
+        weights = self._network.get_weights()
+        average, averaged = standing.average, standing.averaged
+        begins = self._recipe.average_from
+        if begins is not None and step >= begins:
+            average = mean(average, averaged, weights)
+            averaged += 1
+        moment = Moment(step=step, loss=loss)
+        candidate = average or weights
+        if self._held_out is not None:
+            moment = self._judged(moment, candidate, weights)
+        better = _is_better(moment, standing.best_moment)
+        now = replace(
+            standing,
+            step=step,
+            weights=weights,
+            average=average,
+            averaged=averaged,
+            best=candidate if better else standing.best,
+            best_step=step if better else standing.best_step,
+            history=(*standing.history, moment),
+        )
+        store(self._checkpoint, now, self._network, self._identity)
+        return now
+
+    def _judged(self, moment: Moment, candidate: Weights, weights: Weights) -> Moment:
+        """The moment with loss and Dice of what is held out; the network stays as it was."""
+        held_out = self._held_out
+        if held_out is None:
+            return moment
+        self._network.set_weights(candidate)
+        found = predicted(self._network, held_out.inputs, self._recipe.batch)
+        self._network.set_weights(weights)
+        loss = float(cross_entropy_and_dice(held_out.targets, found))
+        dice = pooled_dice(held_out.particle, found[..., PARTICLE] >= THRESHOLD)
+        log.info("step %d: loss %.4f and Dice %.4f on what is held out", moment.step, loss, dice)
+        return replace(moment, held_out_loss=loss, held_out_dice=dice)
 
 
-def _stored(network: "keras.Model", step: int, checkpoint: Path, recipe: FitRecipe) -> None:
-    weights = {f"weight_{i:03d}": w for i, w in enumerate(network.get_weights())}
-    averages = {}
-    if recipe.average_from is not None and step >= recipe.average_from:
-        before = (step - recipe.average_from) // recipe.checkpoint_steps
-        averages = _averaged(network, checkpoint, before)
-    moments = {
-        f"optimizer_{i:03d}": np.asarray(variable)
-        for i, variable in enumerate(network.optimizer.variables)
-    }
-    temporary = checkpoint.with_suffix(".part.npz")
-    np.savez(temporary, step=np.array(step), **weights, **averages, **moments)  # type: ignore[arg-type]
-    temporary.replace(checkpoint)
-
-
-def _averaged(
-    network: "keras.Model", checkpoint: Path, before: int
-) -> dict[str, NDArray[np.float32]]:
-    """The mean of the weights now and of those averaged `before` times in the checkpoint."""
-    weights = network.get_weights()
-    means = checkpoint_weights(checkpoint) if before else weights
-    return {
-        f"average_{index:03d}": (before * mean + weight) / (before + 1)
-        for index, (mean, weight) in enumerate(zip(means, weights, strict=True))
-    }
-
-
-def _restored(network: "keras.Model", checkpoint: Path) -> int:
-    """Weights and optimiser as they were; the step they were stored at."""
-    with np.load(checkpoint, allow_pickle=False) as stored:
-        for index, variable in enumerate(network.optimizer.variables):
-            variable.assign(stored[f"optimizer_{index:03d}"])
-        network.set_weights(_numbered(stored, "weight"))
-        step = int(stored["step"])
-    return step
+def _is_better(moment: Moment, best: Moment | None) -> bool:
+    if moment.held_out_dice is None:
+        return False
+    return best is None or moment.held_out_dice > (best.held_out_dice or 0.0) + LEAST_GAIN

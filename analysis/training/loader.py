@@ -6,8 +6,10 @@ fields into a queue as fast as they can, and every batch is cut from the pool as
 
 import multiprocessing
 import os
+import queue as queues
 import time
 from collections import deque
+from collections.abc import Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +18,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.simulation.dataset import field_paths, load_field
-from analysis.training.samples import CROP_PX, USUAL, Conditions, Sample, draw_crop, draw_sample
+from analysis.training.crops import Sample, draw_batch
+from analysis.training.sources import SimulatedFields, Source
 
 POOL_SAMPLES = 700  # 0.5 GB
 NICENESS = 5
@@ -25,33 +27,34 @@ WAIT_SECONDS = 1.0
 
 
 class SamplePool:
-    """Prepared samples of a folder of simulated fields; a context that owns its renderers.
+    """Prepared samples of one or several sources; a context that owns its renderers.
 
-    Fields that arrive in the folder meanwhile are used from then on.
+    Every source has the same share, however many fields or images it holds; fields that arrive in
+    a folder of simulated ones meanwhile are used from then on.
 
     Args:
-        folder: of `analysis.simulation.dataset`.
+        sources: what is drawn from; a path is a folder of simulated fields.
         seed: of what is drawn; the order of arrival depends on the machine.
         renderers: processes that render.
-        conditions: how often what happens to a micrograph.
         start_samples: to wait for before the first batch.
     """
 
     def __init__(
         self,
-        folder: Path,
+        sources: Path | Sequence[Source],
         seed: int,
         renderers: int = 1,
-        conditions: Conditions = USUAL,
         start_samples: int = 1,
     ) -> None:
+        if isinstance(sources, Path):
+            sources = (SimulatedFields(folder=sources),)
         context = multiprocessing.get_context("spawn")
         self._queue: Queue[Sample] = context.Queue(maxsize=32)
         self._rng = np.random.default_rng([seed, renderers])
         self._samples: deque[Sample] = deque(maxlen=POOL_SAMPLES)
         self._processes = [
             context.Process(
-                target=_render, args=(folder, (seed, index), conditions, self._queue), daemon=True
+                target=_render, args=(tuple(sources), (seed, index), self._queue), daemon=True
             )
             for index in range(renderers)
         ]
@@ -61,8 +64,12 @@ class SamplePool:
     def __enter__(self) -> Self:
         for process in self._processes:
             process.start()
-        while len(self._samples) < self._start_samples:
-            self._take(self._queue.get(timeout=300))
+        try:
+            while len(self._samples) < self._start_samples:
+                self._wait()
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(
@@ -71,52 +78,55 @@ class SamplePool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for process in self._processes:
-            process.terminate()
-            process.join()
+        self._stop()
 
     def batch(self, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Inputs (size, 256, 256, 1) and targets (size, 256, 256, 2): background, particle."""
+        """Inputs (size, 256, 256, 1) and targets (size, 256, 256, 3), as `crops.draw_batch`."""
         self._drain()
         chosen = self._rng.integers(0, len(self._samples), size)
-        crops = [draw_crop(self._samples[index], self._rng) for index in chosen]
-        inputs = np.empty((size, CROP_PX, CROP_PX, 1), np.float32)
-        targets = np.empty((size, CROP_PX, CROP_PX, 2), np.float32)
-        for index, (pixels, particle) in enumerate(crops):
-            inputs[index, :, :, 0] = pixels
-            targets[index, :, :, 0] = ~particle
-            targets[index, :, :, 1] = particle
-        return inputs, targets
+        return draw_batch([self._samples[index] for index in chosen], self._rng)
 
     def _drain(self) -> None:
-        """Take what is ready; a renderer that died would leave the pool as it is for ever.
+        self._check()
+        while not self._queue.empty():
+            self._take(self._queue.get())
+
+    def _wait(self) -> None:
+        self._check()
+        try:
+            self._take(self._queue.get(timeout=WAIT_SECONDS))
+        except queues.Empty:
+            return
+
+    def _check(self) -> None:
+        """A renderer that died would leave the pool as it is for ever.
 
         Raises:
             RuntimeError: a renderer died.
         """
         if dead := [process.exitcode for process in self._processes if not process.is_alive()]:
             raise RuntimeError(f"renderers ended with exit codes {dead}")
-        while not self._queue.empty():
-            self._take(self._queue.get())
 
     def _take(self, sample: Sample) -> None:
         self._samples.append(sample)
         self.rendered += 1
 
+    def _stop(self) -> None:
+        for process in self._processes:
+            process.terminate()
+            process.join()
 
-def _render(
-    folder: Path, seed: tuple[int, int], conditions: Conditions, queue: "Queue[Sample]"
-) -> None:
-    """Render micrographs of random fields for ever."""
+
+def _render(sources: Sequence[Source], seed: tuple[int, int], queue: "Queue[Sample]") -> None:
+    """Render micrographs of random fields and images for ever."""
     import cv2
 
     os.nice(NICENESS)
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
     while True:
-        paths = field_paths(folder)
-        if not paths:
+        source = sources[int(rng.integers(0, len(sources)))]
+        if not len(source):
             time.sleep(WAIT_SECONDS)  # the simulation has only begun
             continue
-        field = load_field(paths[int(rng.integers(0, len(paths)))])
-        queue.put(draw_sample(field, rng, conditions))
+        queue.put(source.draw(int(rng.integers(0, len(source))), rng))

@@ -4,40 +4,35 @@ The micrograph goes through the same `preprocess.prepare` as at the microscope, 
 a crop is cut; so normalisation is the one that will be met.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.preprocess import prepare
+from analysis.simulation.camera import draw_exposure, expose
 from analysis.simulation.fields import Field
-from analysis.simulation.optics import draw_exposure, draw_optics, expose, intensity
+from analysis.simulation.optics import draw_optics, intensity
+from analysis.simulation.rendering import truth_labels
 from analysis.training import augment
-
-MODEL_PIXEL_SIZE_NM = 0.04
-CROP_PX = 256
-SMALLEST_FIELD_PX = 128  # 5 nm: patches cut from figures are that small
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """A prepared field and its truth on the same grid.
-
-    `network_input`: (h, w) float16; `particle`: (h, w) bool.
-    """
-
-    network_input: NDArray[np.float16]
-    particle: NDArray[np.bool_]
+from analysis.training.crops import (
+    MODEL_PIXEL_SIZE_NM,
+    SMALLEST_FIELD_PX,
+    Sample,
+    channels,
+    on_grid,
+    part_window,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
     """How often each thing happens to a training micrograph, and the range of its pixels."""
 
-    pixel_size_nm: tuple[float, float] = (0.022, 0.062)
-    fine_fraction: float = 0.15  # below 0.036 nm/px: four times the pixels to render
-    magnification_error: float = 0.18  # also stands in for lattices never simulated
+    pixel_size_nm: tuple[float, float] = (0.018, 0.085)
+    fine_fraction: float = 0.2  # below 0.036 nm/px: four times the pixels to render
+    dose_e_per_a2: tuple[float, float] = (40.0, 5000.0)
+    magnification_error: float = 0.12  # also stands in for lattices never simulated
     thickness: float = 0.6
     discs: float = 0.25
     disc_edge_px: tuple[float, float] = (4.0, 20.0)
@@ -57,31 +52,16 @@ def draw_sample(field: Field, rng: np.random.Generator, conditions: Conditions =
     """A new micrograph of the field, prepared, with its truth."""
     pixel_size_nm = _pixel_size_nm(rng, conditions)
     noise_free = intensity(field, draw_optics(rng), pixel_size_nm)
-    particle = _truth(field, (noise_free.shape[0], noise_free.shape[1]))
+    labels = truth_labels(field, (noise_free.shape[0], noise_free.shape[1]))
     if rng.random() < conditions.part_of_field:
-        noise_free, particle = _part(noise_free, particle, pixel_size_nm, rng)
+        noise_free, labels = _part(noise_free, labels, pixel_size_nm, rng)
     counts = _recorded(noise_free, pixel_size_nm, rng, conditions)
     stated_nm = pixel_size_nm * np.exp(
         rng.uniform(-conditions.magnification_error, conditions.magnification_error)
     )
     prepared = prepare(counts, float(stated_nm), MODEL_PIXEL_SIZE_NM, "default").network_input
-    rows, columns = prepared.shape
-    mask = cv2.resize(particle.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return Sample(network_input=prepared.astype(np.float16), particle=mask > 0.5)
-
-
-def draw_crop(
-    sample: Sample, rng: np.random.Generator, crop_px: int = CROP_PX
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """A square of the sample, turned and mirrored at random; small fields are reflected out."""
-    network_input, particle = _at_least(sample, crop_px)
-    top = int(rng.integers(0, network_input.shape[0] - crop_px + 1))
-    left = int(rng.integers(0, network_input.shape[1] - crop_px + 1))
-    window = (slice(top, top + crop_px), slice(left, left + crop_px))
-    turns, mirrored = int(rng.integers(0, 4)), bool(rng.integers(0, 2))
-    crops = [np.rot90(whole[window], turns) for whole in (network_input, particle)]
-    pixels, truth = (np.fliplr(crop) if mirrored else crop for crop in crops)
-    return pixels.astype(np.float32), truth.astype(np.bool_)
+    truth = channels(on_grid(labels, prepared.shape))
+    return Sample(network_input=prepared.astype(np.float16), truth=truth)
 
 
 def _pixel_size_nm(rng: np.random.Generator, conditions: Conditions) -> float:
@@ -91,27 +71,16 @@ def _pixel_size_nm(rng: np.random.Generator, conditions: Conditions) -> float:
     return float(rng.uniform(low, middle) if fine else rng.uniform(middle, high))
 
 
-def _truth(field: Field, shape: tuple[int, int]) -> NDArray[np.float32]:
-    mask = (field.labels > 0).astype(np.float32)
-    return np.asarray(
-        cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32
-    )
-
-
 def _part(
     noise_free: NDArray[np.float32],
-    particle: NDArray[np.float32],
+    labels: NDArray[np.uint16],
     pixel_size_nm: float,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
     """A rectangle of the field, as small as a patch of a figure."""
     smallest = round(SMALLEST_FIELD_PX * MODEL_PIXEL_SIZE_NM / pixel_size_nm)
-    window = []
-    for side in noise_free.shape:
-        length = int(rng.integers(min(smallest, side), side + 1))
-        start = int(rng.integers(0, side - length + 1))
-        window.append(slice(start, start + length))
-    return noise_free[window[0], window[1]], particle[window[0], window[1]]
+    rows, columns = part_window(labels.shape, smallest, rng)
+    return noise_free[rows, columns], labels[rows, columns]
 
 
 def _recorded(
@@ -129,7 +98,9 @@ def _recorded(
     if rng.random() < conditions.contrast:
         specimen = augment.uneven_contrast(specimen, rng)
     specimen = np.clip(specimen, 0, None)
-    exposure = draw_exposure(rng, pixel_size_nm=pixel_size_nm)
+    low, high = np.log(conditions.dose_e_per_a2)
+    dose = float(np.exp(rng.uniform(low, high)))
+    exposure = replace(draw_exposure(rng, pixel_size_nm=pixel_size_nm), dose_e_per_a2=dose)
     counts = expose(specimen, exposure, rng).astype(np.float32)
     figure = [
         (conditions.rescale, augment.rescaled),
@@ -145,13 +116,3 @@ def _recorded(
         if rng.random() < share:
             counts = change(counts, rng)
     return counts
-
-
-def _at_least(sample: Sample, side_px: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-    missing = [(0, max(0, side_px - side)) for side in sample.network_input.shape]
-    if not any(after for _, after in missing):
-        return sample.network_input, sample.particle
-    return (
-        np.pad(sample.network_input, missing, mode="symmetric"),
-        np.pad(sample.particle, missing, mode="symmetric"),
-    )

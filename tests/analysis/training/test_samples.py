@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.training import augment
-from analysis.training.samples import CROP_PX, Conditions, Sample, draw_crop, draw_sample
+from analysis.training.crops import CROP_PX, PARTICLE, SEAM, Sample, channels, draw_crop
+from analysis.training.samples import Conditions, draw_sample
 from tests.analysis.training.fields import RADIUS_PX, disc_field
 
 PLAIN = Conditions(
@@ -20,8 +21,8 @@ PLAIN = Conditions(
 @pytest.mark.parametrize("seed", range(4))
 def test_the_truth_keeps_the_area_of_the_particle(seed):
     sample = draw_sample(disc_field(), np.random.default_rng(seed), PLAIN)
-    assert sample.network_input.shape == sample.particle.shape
-    assert sample.particle.sum() == pytest.approx(math.pi * RADIUS_PX**2, rel=0.08)
+    assert (*sample.network_input.shape, 3) == sample.truth.shape
+    assert sample.truth[..., PARTICLE].sum() == pytest.approx(math.pi * RADIUS_PX**2, rel=0.08)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -31,30 +32,47 @@ def test_the_particle_is_where_the_lattice_is(seed):
     )
     sample = draw_sample(disc_field(), np.random.default_rng(seed), plain)
     pixels = sample.network_input.astype(np.float32)
-    assert pixels[sample.particle].std() > pixels[~sample.particle].std()
+    particle = sample.truth[..., PARTICLE]
+    assert pixels[particle].std() > pixels[~particle].std()
+
+
+def test_a_seam_lies_where_two_instances_meet_and_nowhere_else():
+    instances = np.zeros((80, 120), np.uint16)
+    instances[20:60, 10:50], instances[20:60, 50:90], instances[20:60, 105:115] = 1, 2, 3
+    seam = channels(instances)[..., SEAM]
+    columns = np.flatnonzero(seam[40])
+    assert (columns.min(), columns.max()) == (45, 54)
+    assert not seam[:, 70:].any()
+    assert not channels((instances == 1).astype(np.uint16))[..., SEAM].any()
+
+
+def test_background_and_particle_share_all_pixels():
+    truth = channels(disc_field().labels)
+    assert (truth[..., 0] ^ truth[..., PARTICLE]).all()
 
 
 def test_one_seed_gives_one_sample():
     first, second = (draw_sample(disc_field(), np.random.default_rng(5)) for _ in range(2))
     assert np.array_equal(first.network_input, second.network_input)
-    assert np.array_equal(first.particle, second.particle)
+    assert np.array_equal(first.truth, second.truth)
 
 
 def test_a_crop_turns_picture_and_truth_alike():
     marks = np.random.default_rng(1).random((300, 400)) < 0.5
-    sample = Sample(network_input=marks.astype(np.float16), particle=marks)
+    sample = Sample(network_input=marks.astype(np.float16), truth=np.stack([marks] * 3, axis=-1))
     for seed in range(20):
         pixels, truth = draw_crop(sample, np.random.default_rng(seed))
-        assert np.array_equal(pixels > 0.5, truth)
         assert pixels.shape == (CROP_PX, CROP_PX)
+        for channel in range(3):
+            assert np.array_equal(pixels > 0.5, truth[..., channel])
 
 
 def test_a_small_field_is_reflected_out():
     marks = np.random.default_rng(1).random((130, 200)) < 0.5
-    sample = Sample(network_input=marks.astype(np.float16), particle=marks)
+    sample = Sample(network_input=marks.astype(np.float16), truth=np.stack([marks] * 3, axis=-1))
     pixels, truth = draw_crop(sample, np.random.default_rng(2))
-    assert pixels.shape == truth.shape == (CROP_PX, CROP_PX)
-    assert np.array_equal(pixels > 0.5, truth)
+    assert (*pixels.shape, 3) == truth.shape == (CROP_PX, CROP_PX, 3)
+    assert np.array_equal(pixels > 0.5, truth[..., PARTICLE])
 
 
 @pytest.mark.parametrize(
