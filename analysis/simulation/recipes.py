@@ -70,6 +70,19 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 fields=40,
             ),
             Recipe(
+                name="wide",
+                purpose="held out: from which diameter on particles are found",
+                plan=FieldPlan(
+                    particles=(3, 8),
+                    empty_fraction=0.0,
+                    typical_diameter_nm=4.0,
+                    diameter_spread=0.6,
+                    touching=0.0,
+                ),
+                seed=53,
+                fields=80,
+            ),
+            Recipe(
                 name="forest",
                 purpose="the forest learns from these",
                 plan=BALANCED_PLAN,

@@ -29,8 +29,9 @@ def picture(darkness=0.0, fringes=0.0, noise=20.0, seed=1, spacing_nm=SPACING_NM
     """A disc darker by so many counts and crossed by fringes, on noise."""
     rng = np.random.default_rng(seed)
     inside = disc()
-    x_nm = np.indices(inside.shape)[1] * PIXEL_NM
-    wave = fringes * np.cos(2 * np.pi * x_nm / spacing_nm)
+    y_nm, x_nm = np.indices(inside.shape) * PIXEL_NM
+    across_nm = 0.6 * y_nm + 0.8 * x_nm
+    wave = fringes * np.cos(2 * np.pi * across_nm / spacing_nm)
     return 1000 + inside * (wave - darkness) + noise * rng.normal(size=inside.shape)
 
 

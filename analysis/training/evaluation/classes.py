@@ -79,6 +79,21 @@ def class_report(scores: Sequence[CaseScore]) -> ClassReport | None:
     )
 
 
+def accuracy_gain(better: Sequence[CaseScore], worse: Sequence[CaseScore]) -> Estimate:
+    """Difference of two balanced accuracies on the same fields, resampled field by field.
+
+    Raises:
+        ValueError: the scores are of different fields.
+    """
+    if [score.key for score in better] != [score.key for score in worse]:
+        raise ValueError("accuracies of different fields")
+    pairs = [(_matrix(one), _matrix(other)) for one, other in zip(better, worse, strict=True)]
+    return bootstrap(
+        pairs,
+        lambda drawn: _balanced([one for one, _ in drawn]) - _balanced([two for _, two in drawn]),
+    )
+
+
 def _judged(score: CaseScore) -> Iterator[tuple[int, ParticleScore]]:
     """True class index and particle, of those that were given a class and have a true one."""
     for each in score.particles:
@@ -88,9 +103,9 @@ def _judged(score: CaseScore) -> Iterator[tuple[int, ParticleScore]]:
 
 
 def _true_class(each: ParticleScore) -> str | None:
-    """Of a matched particle; background where next to nothing is covered; else nobody knows."""
+    """Of a particle; background where next to nothing is covered; else nobody knows."""
     if each.true_nm is not None:
-        return each.true_class if each.iou is not None else None
+        return each.true_class
     nothing_there = each.on_truth is not None and each.on_truth <= MOST_TRUTH_IN_BACKGROUND
     return BACKGROUND if nothing_there else None
 

@@ -20,6 +20,7 @@ from analysis.bundle import Bundle
 from analysis.forest import CLASS_NAMES
 from analysis.pipeline import ANALYSIS_VERSION, AnalysisSettings, analyse
 from analysis.regions import closed, opened, resize_probability
+from analysis.training.evaluation.carbon import with_carbon_disc
 from analysis.training.evaluation.cases import Case
 
 SETTINGS = AnalysisSettings()
@@ -146,11 +147,13 @@ class BundleMethod:
     """A bundle through the pipeline, as a user gets it; out of its domain too, and counted so.
 
     `group`: what it is called. `scale_nm`: resample to this pixel size in place of the bundle's.
+    `carbon_disc`: add a region that is no particle, for the classes.
     """
 
     group: str
     bundle: Bundle
     scale_nm: float | None = None
+    carbon_disc: bool = False
 
     @property
     def name(self) -> str:
@@ -163,7 +166,7 @@ class BundleMethod:
         decides = asdict(self.bundle.manifest)
         for name in FOR_PEOPLE:
             decides.pop(name)
-        return _digest(ANALYSIS_VERSION, asdict(SETTINGS), decides, self.scale_nm)
+        return _digest(ANALYSIS_VERSION, asdict(SETTINGS), decides, self.scale_nm, self.carbon_disc)
 
     @property
     def about(self) -> str:
@@ -180,7 +183,10 @@ class BundleMethod:
 
     def find(self, case: Case) -> Found:
         """What `fringewatch analyse --force` finds."""
-        analysis, masks = analyse(case.micrograph, self._scaled(), SETTINGS, force=True)
+        bundle = self._scaled()
+        if self.carbon_disc:
+            bundle = with_carbon_disc(bundle, case)
+        analysis, masks = analyse(case.micrograph, bundle, SETTINGS, force=True)
         if masks is None:
             raise ValueError("a forced analysis gave no masks")
         probability = masks.probability.astype(np.float32) / np.float32(FULL_PROBABILITY)

@@ -21,6 +21,7 @@ CODE = (
     "*.py",
     "simulation/*.py",
     "training/micrographs.py",
+    "training/evaluation/carbon.py",
     "training/evaluation/cases.py",
     "training/evaluation/methods.py",
     "training/evaluation/scores.py",

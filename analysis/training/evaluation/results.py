@@ -74,7 +74,8 @@ class RealSummary:
 class MethodResult:
     """What one method scored; what was not measured is empty or None.
 
-    `group`: names of methods that differ in scale alone share it.
+    `group`: names of methods that differ in scale alone share it. `behind_judged`: by how much
+    its balanced accuracy is below that of the judged bundle, on the same fields.
     """
 
     name: str
@@ -92,6 +93,7 @@ class MethodResult:
     curves: Mapping[str, tuple[CurvePoint, ...]]
     domain: ReliableDomain | None
     classes: ClassReport | None
+    behind_judged: Estimate | None
 
 
 @dataclass(frozen=True, kw_only=True)

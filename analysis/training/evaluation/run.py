@@ -3,12 +3,12 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analysis.training.evaluation import sets
 from analysis.training.evaluation.cases import CaseSource, real_cases, simulated_cases
-from analysis.training.evaluation.classes import class_report
+from analysis.training.evaluation.classes import accuracy_gain, class_report
 from analysis.training.evaluation.curves import (
     DIAMETER,
     VARIABLES,
@@ -38,8 +38,8 @@ from analysis.training.evaluation.tuning import baselines
 
 SEED = 3
 MARGIN_NM = 0.2  # human outlines lie 0.1-0.3 nm outside the last fringe
-FOR_ALL = ("core", "unseen", "empty")  # sets every method is run on
-FOR_BUNDLES = ("forest_test", "wide")
+CLASSES, WIDE, REAL = "forest_test", "wide", "real"
+SIMULATED = ("core", "unseen", "empty", CLASSES, WIDE)
 LIBRARIES = ("fringewatch", "keras", "tensorflow", "numpy", "scikit-image", "scikit-learn", "abtem")
 
 Scores = Mapping[str, Sequence[CaseScore]]
@@ -93,10 +93,7 @@ def evaluate(plan: Plan, date: str, command: str, progress: Progress) -> Made:
     methods = (*plan.bundles, *tuned)
     sources = _sources(plan, folders)
     scores = _scores(plan, methods, sources, records, progress)
-    curves = {
-        method.name: _curves(plan, folders["core"], method, scores, records, progress)
-        for method in _unscaled(plan.bundles)
-    }
+    curves = _curves(plan, folders["core"], scores, records, progress)
     judged = methods[0].name
     evaluation = Evaluation(
         date=date,
@@ -105,7 +102,7 @@ def evaluate(plan: Plan, date: str, command: str, progress: Progress) -> Made:
         seed=plan.seed,
         margin_nm=plan.margin_nm,
         sets=tuple(sets.facts(folder, name, plan.counts) for name, folder in folders.items()),
-        methods=tuple(_result(each, scores, curves.get(each.name, {})) for each in methods),
+        methods=tuple(_result(each, scores, curves.get(each.name, {}), judged) for each in methods),
         failures=failures([*scores["core"][judged], *scores["empty"][judged]]),
     )
     return Made(evaluation=evaluation, methods=methods, sources=sources, scores=scores)
@@ -114,11 +111,11 @@ def evaluate(plan: Plan, date: str, command: str, progress: Progress) -> Made:
 def _sources(plan: Plan, folders: Mapping[str, Path]) -> dict[str, Sequence[CaseSource]]:
     sources: dict[str, Sequence[CaseSource]] = {
         name: simulated_cases(folders[name], name, plan.seed, most=getattr(plan.counts, name))
-        for name in (*FOR_ALL, *FOR_BUNDLES)
+        for name in SIMULATED
         if name in folders
     }
     if plan.real is not None:
-        sources["real"] = real_cases(plan.real)
+        sources[REAL] = real_cases(plan.real)
     return sources
 
 
@@ -129,14 +126,19 @@ def _scores(
     records: Records,
     progress: Progress,
 ) -> dict[str, Scores]:
+    own = _unscaled(plan.bundles)
+    asked: dict[str, Sequence[Method]] = {
+        WIDE: own,
+        CLASSES: [replace(bundle, carbon_disc=True) for bundle in own],
+    }
     return {
         name: scored(
             records,
             cases,
-            _unscaled(plan.bundles) if name in FOR_BUNDLES else methods,
+            asked.get(name, methods),
             progress,
             name,
-            plan.margin_nm if name == "real" else None,
+            plan.margin_nm if name == REAL else None,
         )
         for name, cases in sources.items()
     }
@@ -145,31 +147,37 @@ def _scores(
 def _curves(
     plan: Plan,
     fields: Path,
-    method: Method,
     scores: Mapping[str, Scores],
     records: Records,
     progress: Progress,
-) -> dict[str, tuple[CurvePoint, ...]]:
-    """Scores over dose, defocus, pixel size and particle size."""
-    sizes = scores.get("wide", scores["core"])[method.name]
-    curves = {DIAMETER: tuple(size_curve(sizes))}
+) -> dict[str, dict[str, tuple[CurvePoint, ...]]]:
+    """Scores over dose, defocus, pixel size and particle size, of each bundle by its name."""
+    own = _unscaled(plan.bundles)
+    sizes = scores.get(WIDE, scores["core"])
+    curves: dict[str, dict[str, tuple[CurvePoint, ...]]] = {
+        method.name: {DIAMETER: tuple(size_curve(sizes[method.name]))} for method in own
+    }
     for name, variable in plan.variables.items():
-        cases = varied_cases(fields, variable, plan.seed, plan.counts.curve)
-        curves[name] = tuple(
-            point(
-                value, scored(records, each, [method], progress, f"{name} {value:g}")[method.name]
+        found = {
+            value: scored(records, cases, own, progress, f"{name} {value:g}")
+            for value, cases in varied_cases(fields, variable, plan.seed, plan.counts.curve).items()
+        }
+        for method in own:
+            curves[method.name][name] = tuple(
+                point(value, each[method.name]) for value, each in found.items()
             )
-            for value, each in cases.items()
-        )
     return curves
 
 
 def _result(
-    method: Method, scores: Mapping[str, Scores], curves: Mapping[str, tuple[CurvePoint, ...]]
+    method: Method,
+    scores: Mapping[str, Scores],
+    curves: Mapping[str, tuple[CurvePoint, ...]],
+    judged: str,
 ) -> MethodResult:
     core, unseen, empty, classes, real = (
         scores.get(name, {}).get(method.name, [])
-        for name in ("core", "unseen", "empty", "forest_test", "real")
+        for name in ("core", "unseen", "empty", CLASSES, REAL)
     )
     groups = by_material(core)
     return MethodResult(
@@ -188,6 +196,9 @@ def _result(
         curves=curves,
         domain=reliable_domain(curves) if curves else None,
         classes=class_report(classes),
+        behind_judged=accuracy_gain(scores[CLASSES][judged], classes)
+        if classes and method.name != judged
+        else None,
     )
 
 

@@ -27,7 +27,7 @@ class Counts:
     unseen: int = 40
     empty: int = 40
     forest_test: int = 200
-    wide: int = 120
+    wide: int = 80
     curve: int = 40
 
 

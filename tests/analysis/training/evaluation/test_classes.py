@@ -1,9 +1,10 @@
 """The class report counts what it should, and nothing whose truth is unknown."""
 
+import pytest
 from pytest import approx
 
 from analysis.forest import CLASS_NAMES
-from analysis.training.evaluation.classes import class_report
+from analysis.training.evaluation.classes import accuracy_gain, class_report
 from tests.analysis.training.evaluation.made import particle, score
 
 FAULT, NONE, MISORIENTED, AGGLOMERATION, BACKGROUND = CLASS_NAMES
@@ -57,3 +58,23 @@ def test_a_forest_surer_than_right_is_not_calibrated():
     """Always 0.9 sure, right half the time: an error of 0.4."""
     report = class_report([score(*[told(NONE, NONE)] * 50, *[told(NONE, FAULT)] * 50)])
     assert report.calibration_error == approx(0.4)
+
+
+def test_a_gain_is_between_the_same_fields():
+    """Both forests fail on the same hard fields: the difference is known better than either."""
+    names = [FAULT, NONE, FAULT, NONE] * 10
+    hard = [number % 3 == 0 for number in range(40)]
+    better = [
+        score(told(name, MISORIENTED if bad else name), key=f"core/{number}")
+        for number, (name, bad) in enumerate(zip(names, hard, strict=True))
+    ]
+    worse = [
+        score(told(name, MISORIENTED if bad or number == 1 else name), key=f"core/{number}")
+        for number, (name, bad) in enumerate(zip(names, hard, strict=True))
+    ]
+    gain = accuracy_gain(better, worse)
+    alone = class_report(better).balanced_accuracy
+    assert gain.value == approx(1 / 20 / 2)
+    assert gain.high - gain.low < 0.6 * (alone.high - alone.low)
+    with pytest.raises(ValueError, match="different fields"):
+        accuracy_gain(better, worse[:-1])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -88,3 +89,25 @@ def test_out_of_the_pixel_range_is_segmented_and_said(bundle):
     answer = BundleMethod(group="x", bundle=replace(bundle, manifest=fine)).find(seen(200))
     assert not answer.in_domain
     assert answer.labels.any()
+
+
+def test_a_disc_of_carbon_is_found_beside_what_is_found_anyway(bundle):
+    plain = BundleMethod(group="bright", bundle=bundle)
+    own = plain.find(seen(200)).labels
+    answer = replace(plain, carbon_disc=True).find(seen(200)).labels
+    assert ((answer > 0) >= (own > 0)).all()
+    added = (answer > 0) & (own == 0)
+    assert np.count_nonzero(added) > np.pi * (1.9 / 2 / PIXEL_NM) ** 2
+    reach_px = 0.4 / PIXEL_NM
+    near = cv2.distanceTransform((LABELS == 0).astype(np.uint8), cv2.DIST_L2, 5) < reach_px
+    assert not (added & near & (own == 0)).any()
+    again = replace(plain, carbon_disc=True).find(seen(200)).labels
+    assert (answer == again).all()
+    assert plain.identity != replace(plain, carbon_disc=True).identity
+
+
+def test_no_disc_is_laid_where_none_has_room(bundle):
+    full = case(np.ones_like(LABELS), image=np.full(LABELS.shape, 1000, np.uint16))
+    plain = BundleMethod(group="bright", bundle=bundle)
+    answer = replace(plain, carbon_disc=True).find(full)
+    assert (answer.labels == plain.find(full).labels).all()
