@@ -136,6 +136,32 @@ def load(folder: Path, device: str = "auto") -> Bundle:
     )
 
 
+def stored_weights(folder: Path) -> list[NDArray[np.float32]]:
+    """The weights of the U-Net in its own order; whether they fit is not asked.
+
+    Raises:
+        BundleError: the file is missing or damaged.
+    """
+    try:
+        stored = read_arrays(folder / UNET_NAME, LARGEST_FILE)
+    except (ValueError, OSError) as error:
+        raise BundleError(f"{folder / UNET_NAME} holds no weights: {error}.") from error
+    return [stored[name] for name in sorted(stored)]
+
+
+def stored_check_features(folder: Path) -> NDArray[np.float64]:
+    """The features whose predictions are stored beside the forest, (n, F).
+
+    Raises:
+        BundleError: the file is missing or damaged.
+    """
+    try:
+        features = read_arrays(folder / FOREST_CHECK_NAME, LARGEST_FILE)["features"]
+    except (ValueError, KeyError, OSError) as error:
+        raise BundleError(f"{folder / FOREST_CHECK_NAME} holds no features: {error}.") from error
+    return np.asarray(features, np.float64)
+
+
 def write(
     folder: Path,
     manifest: Manifest,
@@ -240,13 +266,12 @@ def _checked(folder: Path, name: str, digest: str) -> Path:
 
 
 def _segmenter(manifest: Manifest, path: Path, device: str) -> Segmenter:
+    weights = stored_weights(path.parent)
     try:
-        stored = read_arrays(path, LARGEST_FILE)
-        weights = [stored[name] for name in sorted(stored)]
         if not all(np.isfinite(weight).all() for weight in weights):
             raise ValueError("a weight that is not finite")
         return Segmenter(manifest.architecture, manifest.filters, weights, device=device)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise BundleError(f"{path} does not fit its network: {error}.") from error
 
 

@@ -13,6 +13,7 @@ from daemon.arguments import BundleOption, ConfigOption, JsonOption, PixelSizeOp
 from daemon.bundle_commands import bundle_app
 from daemon.errors import DaemonError, Exit, Misused
 from daemon.evaluate_command import evaluate
+from daemon.training_commands import simulate, train_app
 
 app = typer.Typer(
     name="fringewatch",
@@ -30,7 +31,6 @@ session_app = typer.Typer(
 )
 app.add_typer(session_app, name="session")
 app.add_typer(bundle_app, name="bundle")
-app.command()(evaluate)
 
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Segment images outside the model's domain, marked so.")
@@ -221,6 +221,11 @@ def demo(
     from daemon.demo import run_demo
 
     raise typer.Exit(run_demo(folder, micrographs))
+
+
+app.command()(simulate)
+app.add_typer(train_app, name="train")
+app.command()(evaluate)
 
 
 @session_app.command("start")

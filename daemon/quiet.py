@@ -20,3 +20,11 @@ def native_stderr_held() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def start_backend() -> None:
+    """Load the network's backend and its devices now, when what it prints is kept away."""
+    with native_stderr_held():
+        import keras
+
+        keras.distribution.list_devices()

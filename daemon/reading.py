@@ -38,12 +38,13 @@ def open_for_reading(path: Path) -> tuple[StateFolder, Engine]:
 def bundle_line(bundle: BundleRecord) -> BundleLine:
     """Name, version and known quality of a model, from its own manifest."""
     metrics = json.loads(bundle.manifest_json).get("metrics", {})
-    accuracy = metrics.get("forest_held_out", {}).get("balanced_accuracy")
+    held_out = metrics.get("forest_held_out", {})
+    accuracy = held_out.get("balanced_accuracy")
     return BundleLine(
         name=bundle.name,
         version=bundle.version,
         balanced_accuracy=accuracy,
         classifier_note=None
         if accuracy is None
-        else f"balanced accuracy {accuracy:.2f} on simulated particles",
+        else f"balanced accuracy {accuracy:.2f} on {held_out.get('on', 'simulated particles')}",
     )

@@ -6,7 +6,7 @@ interruption is in one checkpoint of plain arrays.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +38,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SEAM_WEIGHT = 0.5
-SEAM_PIXEL_WEIGHT = 4.0
+SEAM_PIXEL_WEIGHT = 10.0
 LEAST_GAIN = 5e-4  # of Dice, for a checkpoint to count as better
-MAY_DIFFER = ("steps", "renderers", "start_samples", "log_steps", "patience")
+# What a training that goes on may change: how long it lasts, and who helps.
+MAY_DIFFER = (
+    "steps",
+    "warm_up_steps",
+    "checkpoint_steps",
+    "average_from",
+    "patience",
+    "renderers",
+    "start_samples",
+    "log_steps",
+)
 
-Progress = Callable[[Standing, int], None]
-"""Where the training stands, and the steps wanted; called after every checkpoint."""
+Progress = Callable[[int, int, Standing], None]
+"""Steps done, steps wanted, and where the last checkpoint stands; called after every step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +90,7 @@ def fit_unet(
     start: Sequence[NDArray[np.float32]] | None = None,
     held_out: HeldOut | None = None,
     progress: Progress | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Weights:
     """The trained weights, in the order of the network.
 
@@ -93,7 +104,8 @@ def fit_unet(
         conditions: how often what happens to a micrograph of that folder; None is the usual.
         start: weights to begin with; random ones where None.
         held_out: judged at every checkpoint.
-        progress: called at every checkpoint.
+        progress: called after every step.
+        about: what else must be the same for a training to go on, such as the data.
 
     Raises:
         TrainingError: the checkpoint is damaged, or of another training.
@@ -104,7 +116,8 @@ def fit_unet(
     network = compiled(recipe)
     if start is not None:
         network.set_weights(list(start))
-    identity = {key: value for key, value in asdict(recipe).items() if key not in MAY_DIFFER}
+    same = {key: value for key, value in asdict(recipe).items() if key not in MAY_DIFFER}
+    identity = {**same, **(about or {})}
     standing = resumed(checkpoint, network, identity) if checkpoint.exists() else NOTHING
     if isinstance(sources, Path):
         sources = (SimulatedFields(folder=sources, conditions=conditions),)
@@ -168,11 +181,15 @@ def cross_entropy_and_dice(truth: Any, predicted: Any) -> Any:
 
 
 def _seam_cost(true: Any, found: Any) -> Any:
+    """Weighted cross-entropy plus 1 - soft Dice: a seam is one pixel in three hundred."""
     from keras import ops
 
     known = ops.cast(true >= 0, found.dtype)
     there = SEAM_PIXEL_WEIGHT * true * ops.log(found)
-    return -ops.mean(known * (there + (1 - true) * ops.log(1 - found)))
+    cross_entropy = -ops.mean(known * (there + (1 - true) * ops.log(1 - found)))
+    shared = ops.sum(known * true * found)
+    dice = (2 * shared + 1) / (ops.sum(known * true) + ops.sum(known * found) + 1)
+    return cross_entropy + 1 - dice
 
 
 def checkpoint_weights(checkpoint: Path) -> Weights:
@@ -221,19 +238,15 @@ class _Run:
             if step % recipe.checkpoint_steps == 0 or step == recipe.steps:
                 standing = self._kept(standing, step, float(np.mean(losses)))
                 losses = []
-                if progress is not None:
-                    progress(standing, recipe.steps)
-                if self.is_over(standing):
-                    return
+            if progress is not None:
+                progress(step, recipe.steps, standing)
+            if self.is_over(standing):
+                return
 
     def _kept(self, standing: Standing, step: int, loss: float) -> Standing:
         """The new standing, judged and written."""
         weights = self._network.get_weights()
-        average, averaged = standing.average, standing.averaged
-        begins = self._recipe.average_from
-        if begins is not None and step >= begins:
-            average = mean(average, averaged, weights)
-            averaged += 1
+        average, averaged = self._averaged(standing, step, weights)
         moment = Moment(step=step, loss=loss)
         candidate = average or weights
         if self._held_out is not None:
@@ -251,6 +264,13 @@ class _Run:
         )
         store(self._checkpoint, now, self._network, self._identity)
         return now
+
+    def _averaged(self, standing: Standing, step: int, weights: Weights) -> tuple[Weights, int]:
+        """The mean since it began, and of how many; nothing before, nor after an earlier end."""
+        begins = self._recipe.average_from
+        if begins is None or step < begins:
+            return [], 0
+        return mean(standing.average, standing.averaged, weights), standing.averaged + 1
 
     def _judged(self, moment: Moment, candidate: Weights, weights: Weights) -> Moment:
         """The moment with loss and Dice of what is held out; the network stays as it was."""

@@ -20,6 +20,7 @@ from analysis.micrograph import Micrograph
 from analysis.preprocess import prepare
 from analysis.readers import MICROGRAPH_SUFFIXES, read_micrographs
 from analysis.training import augment
+from analysis.training.checkpoint import TrainingError
 from analysis.training.crops import (
     MODEL_PIXEL_SIZE_NM,
     SMALLEST_FIELD_PX,
@@ -39,7 +40,7 @@ MOST_PIECES = 4  # connected pieces a number; smoothed edges have far more
 GREY_ALPHA, COLOUR_ALPHA = 2, 4
 
 
-class LabelsError(Exception):
+class LabelsError(TrainingError):
     """A folder of labelled micrographs cannot be used as it is; one sentence for a person."""
 
 
@@ -129,7 +130,7 @@ def read_labels(image: LabelledImage) -> Labels:
         LabelsError: the mask has another size, or is no picture of numbers or colours.
         AnalysisError: the image cannot be read.
     """
-    pixels = _only_micrograph(image.image).image
+    pixels = only_micrograph(image.image).image
     instances, told_apart = read_mask(image.mask)
     if instances.shape != pixels.shape:
         sizes = " and ".join(f"{one.shape[1]} x {one.shape[0]}" for one in (instances, pixels))
@@ -212,7 +213,7 @@ def _images(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in _image_folder(folder).iterdir()
-        if path.suffix.lower() in MICROGRAPH_SUFFIXES and not _is_mask(path)
+        if path.suffix.lower() in MICROGRAPH_SUFFIXES and not is_mask(path)
     )
 
 
@@ -224,7 +225,7 @@ def _image_folder(folder: Path) -> Path:
 
 def _masks(folder: Path) -> dict[str, Path]:
     """Every mask by the name of the image it belongs to, in small letters."""
-    beside = [path for path in sorted(_image_folder(folder).iterdir()) if _is_mask(path)]
+    beside = [path for path in sorted(_image_folder(folder).iterdir()) if is_mask(path)]
     apart = [
         path
         for name in MASK_FOLDERS
@@ -235,7 +236,8 @@ def _masks(folder: Path) -> dict[str, Path]:
     return {_without_ending(path.stem).casefold(): path for path in (*beside, *apart)}
 
 
-def _is_mask(path: Path) -> bool:
+def is_mask(path: Path) -> bool:
+    """Whether a file is called like a mask that lies beside its image."""
     return path.suffix.lower() in MASK_SUFFIXES and _without_ending(path.stem) != path.stem
 
 
@@ -247,13 +249,19 @@ def _without_ending(stem: str) -> str:
 
 
 def _pixel_size_nm(image: Path, given: float | None) -> float:
-    size_nm = _only_micrograph(image, given).calibration.pixel_size_nm
+    size_nm = only_micrograph(image, given).calibration.pixel_size_nm
     if size_nm is None:
         raise LabelsError(f"{image} states no pixel size: give one with --pixel-size-nm")
     return size_nm
 
 
-def _only_micrograph(path: Path, pixel_size_nm: float | None = None) -> Micrograph:
+def only_micrograph(path: Path, pixel_size_nm: float | None = None) -> Micrograph:
+    """The one image of a file.
+
+    Raises:
+        LabelsError: it holds several.
+        AnalysisError: it cannot be read.
+    """
     found = list(itertools.islice(read_micrographs(path, pixel_size_nm=pixel_size_nm), 2))
     if len(found) != 1:
         raise LabelsError(f"{path} holds more than one image, and a mask belongs to one")

@@ -10,10 +10,10 @@ judged that was trained on in another position; the weights of the lowest valida
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,16 @@ class PublishedRecipe:
     least_gain: float = 0.001
     patience: int = 2
     seed: int = 1
+
+    @property
+    def trained_samples(self) -> int:
+        """Of an epoch, those that are trained on."""
+        return round(self.samples * (1 - self.held_out_share))
+
+    @property
+    def batches(self) -> int:
+        """Of an epoch; the last may be smaller."""
+        return -(-self.trained_samples // self.batch)
 
 
 PAPER = PublishedRecipe()
@@ -97,6 +107,7 @@ def fit_published(
     recipe: PublishedRecipe = PAPER,
     start: Sequence[NDArray[np.float32]] | None = None,
     progress: Progress | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Weights:
     """The weights of the lowest validation loss; goes on from `checkpoint` where that exists.
 
@@ -105,7 +116,8 @@ def fit_published(
         checkpoint: .npz, rewritten after every epoch; its steps are epochs.
         recipe: the paper's numbers, or fewer for a test.
         start: weights to begin with; random ones where None.
-        progress: called after every epoch.
+        progress: called after every batch, with batches done and batches of all epochs.
+        about: what else must be the same for a training to go on, such as the data.
 
     Raises:
         ValueError: fewer than two pictures.
@@ -118,16 +130,16 @@ def fit_published(
     network = compiled(recipe)
     if start is not None:
         network.set_weights(list(start))
-    identity = {**asdict(recipe), "pictures": len(pictures)}
+    identity = {**asdict(recipe), "pictures": len(pictures), **(about or {})}
     identity.pop("epochs")
     standing = resumed(checkpoint, network, identity) if checkpoint.exists() else NOTHING
     while not is_over(standing, recipe):
-        epoch = standing.step + 1
-        moment = _judged(network, held_out, recipe, _trained(network, training, recipe, epoch))
+        trained = _trained(network, training, recipe, standing, progress)
+        moment = _judged(network, held_out, recipe, trained)
         standing = _with(standing, moment, network.get_weights())
         store(checkpoint, standing, network, identity)
         if progress is not None:
-            progress(standing, recipe.epochs)
+            progress(standing.step * recipe.batches, recipe.epochs * recipe.batches, standing)
     return checkpoint_weights(checkpoint)
 
 
@@ -171,15 +183,20 @@ def compiled(recipe: PublishedRecipe) -> "keras.Model":
 
 
 def _trained(
-    network: "keras.Model", training: Sequence[Picture], recipe: PublishedRecipe, epoch: int
+    network: "keras.Model",
+    training: Sequence[Picture],
+    recipe: PublishedRecipe,
+    standing: Standing,
+    progress: Progress | None,
 ) -> Moment:
-    """One epoch; its mean loss."""
-    count = recipe.samples * (1 - recipe.held_out_share)
-    places = _positions(training, count, [recipe.seed, epoch])
-    losses = [
-        float(network.train_on_batch(*_samples(training, batch)))
-        for batch in _batches(places, recipe.batch)
-    ]
+    """One more epoch; its mean loss."""
+    epoch, losses = standing.step + 1, []
+    places = _positions(training, recipe.trained_samples, [recipe.seed, epoch])
+    for batch in _batches(places, recipe.batch):
+        losses.append(float(network.train_on_batch(*_samples(training, batch))))
+        if progress is not None:
+            done = standing.step * recipe.batches + len(losses)
+            progress(done, recipe.epochs * recipe.batches, standing)
     return Moment(step=epoch, loss=float(np.mean(losses)))
 
 
@@ -187,7 +204,8 @@ def _judged(
     network: "keras.Model", held_out: Sequence[Picture], recipe: PublishedRecipe, moment: Moment
 ) -> Moment:
     """The moment with loss and Dice of the validation samples, the same in every epoch."""
-    places = _positions(held_out, recipe.samples * recipe.held_out_share, [recipe.seed, 0])
+    count = recipe.samples - recipe.trained_samples
+    places = _positions(held_out, count, [recipe.seed, 0])
     loss, shared, both = 0.0, 0, 0
     for batch in _batches(places, recipe.batch):
         inputs, targets = _samples(held_out, batch)
@@ -223,7 +241,7 @@ def _batches(places: list[tuple[int, int]], size: int) -> list[list[tuple[int, i
 
 
 def _positions(
-    pictures: Sequence[Picture], count: float, seed: Sequence[int]
+    pictures: Sequence[Picture], count: int, seed: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Number and position of `count` samples: each picture in each position once, then again."""
     rng = np.random.default_rng(list(seed))
@@ -231,9 +249,9 @@ def _positions(
         (picture, position) for picture in range(len(pictures)) for position in range(POSITIONS)
     ]
     chosen: list[tuple[int, int]] = []
-    while len(chosen) < round(count):
+    while len(chosen) < count:
         chosen += [every[index] for index in rng.permutation(len(every))]
-    return chosen[: round(count)]
+    return chosen[:count]
 
 
 def _samples(

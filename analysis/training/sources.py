@@ -51,7 +51,7 @@ class SimulatedFields:
 
     def __len__(self) -> int:
         """Fields there are now."""
-        return len(self._paths())
+        return len(self.paths())
 
     def draw(self, index: int, rng: np.random.Generator) -> Sample:
         """A micrograph of a field through optics and at a dose of its own."""
@@ -59,7 +59,7 @@ class SimulatedFields:
         from analysis.training.samples import USUAL, draw_sample
 
         conditions = USUAL if self.conditions is None else self.conditions
-        return draw_sample(load_field(self._paths()[index]), rng, conditions)
+        return draw_sample(load_field(self.paths()[index]), rng, conditions)
 
     def parted(self, rng: np.random.Generator) -> tuple["SimulatedFields", "SimulatedFields"]:
         """By field."""
@@ -76,7 +76,8 @@ class SimulatedFields:
             "fields": len(self),
         }
 
-    def _paths(self) -> list[Path]:
+    def paths(self) -> list[Path]:
+        """Of the fields, in order."""
         from analysis.simulation.dataset import field_paths
 
         paths = field_paths(self.folder)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from analysis.simulation.dataset import save_field
-from analysis.training.checkpoint import standing_of
+from analysis.training.checkpoint import Moment, TrainingError, standing_of
 from analysis.training.crops import PARTICLE, UNKNOWN
 from analysis.training.fit_unet import (
     LEAST_GAIN,
     FitRecipe,
+    _Run,
     checkpoint_weights,
     compiled,
     cross_entropy_and_dice,
@@ -136,9 +137,12 @@ def test_the_weights_that_did_best_on_what_is_held_out_are_kept(sources, tmp_pat
         checkpoint,
         recipe,
         held_out=held_out_of(sources),
-        progress=lambda standing, steps: heard.append((standing.step, steps)),
+        progress=lambda *said: heard.append((*said[:2], said[2].step)),
+        about={"data": "these"},
     )
-    assert heard == [(step, 4) for step in (1, 2, 3, 4)]
+    assert heard == [(step, 4, step) for step in (1, 2, 3, 4)]
+    with pytest.raises(TrainingError, match="another data"):
+        fit_unet(sources, checkpoint, recipe, about={"data": "others"})
     standing = standing_of(checkpoint)
     dices = [moment.held_out_dice for moment in standing.history]
     assert standing.best_moment.held_out_dice == pytest.approx(max(dices), abs=LEAST_GAIN)
@@ -149,6 +153,17 @@ def test_the_weights_that_did_best_on_what_is_held_out_are_kept(sources, tmp_pat
     found = predicted(network, held_out.inputs, 2)[..., PARTICLE] >= THRESHOLD
     again = pooled_dice(held_out.particle, found)
     assert again == pytest.approx(standing.best_moment.held_out_dice, abs=1e-6)
+
+
+def test_judging_other_weights_leaves_the_network_as_it_was(sources, tmp_path):
+    network = compiled(TINY)
+    weights = network.get_weights()
+    other = [weight + 0.1 for weight in weights]
+    run = _Run(network, TINY, tmp_path / "unet.npz", {}, held_out_of(sources))
+    judged = run._judged(Moment(step=1, loss=1.0), other, weights)
+    assert judged.held_out_dice is not None
+    pairs = zip(network.get_weights(), weights, strict=True)
+    assert all(np.array_equal(one, same) for one, same in pairs)
 
 
 def test_a_fit_that_no_longer_gains_ends(sources, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """A user's masks find their images, and say who is who as the tool that made them meant it."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -121,6 +122,7 @@ def coloured(instances, alpha=None):
     colours = np.array([[0, 0, 0], [255, 0, 0], [0, 128, 0]], np.uint8)[instances]
     if alpha is None:
         return colours
+    colours[alpha == 0] = 255  # what nobody sees
     return np.concatenate([colours, alpha[..., None].astype(np.uint8)], axis=-1)
 
 
@@ -188,6 +190,20 @@ def test_a_sample_keeps_image_and_mask_together(tmp_path):
     assert np.array_equal(sample.truth[..., PARTICLE], two_particles() > 0)
     assert np.flatnonzero(sample.truth[70, :, SEAM]).tolist() == list(range(85, 95))
     assert sample.seams_known
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_part_of_the_image_keeps_its_part_of_the_mask(tmp_path, seed):
+    stripes = np.arange(500) // 50 % 2
+    instances = np.broadcast_to(stripes, (400, 500)).astype(np.uint8)
+    ((found,), _) = labelled_images(put(tmp_path, instances=instances))
+    parts = LabelledVariety(**{**UNCHANGED.__dict__, "part_of_field": 1.0})
+    sample = draw_labelled(found, np.random.default_rng(seed), parts)
+    assert sample.network_input.shape < (400, 500)
+    particle = sample.truth[..., PARTICLE]
+    local = cv2.blur(sample.network_input.astype(np.float32) ** 2, (13, 13))
+    found = local > (np.percentile(local, 2) + np.percentile(local, 98)) / 2
+    assert (found == particle).mean() > 0.85
 
 
 def test_a_stated_pixel_size_resamples_to_that_of_the_model(tmp_path):

@@ -113,9 +113,14 @@ def test_an_interrupted_training_goes_on_and_keeps_the_lowest_loss(pictures, tmp
     checkpoint = tmp_path / "checkpoint.npz"
     heard = []
     one = PublishedRecipe(**{**TINY.__dict__, "epochs": 1})
-    fit_published(pictures, checkpoint, one, progress=lambda now, of: heard.append((now.step, of)))
-    fit_published(pictures, checkpoint, TINY, progress=lambda now, of: heard.append((now.step, of)))
-    assert heard == [(1, 1), (2, 2)]
+    for recipe in (one, TINY):
+        fit_published(
+            pictures,
+            checkpoint,
+            recipe,
+            progress=lambda done, total, standing: heard.append((done, total, standing.step)),
+        )
+    assert heard == [(1, 2, 0), (2, 2, 0), (2, 2, 1), (3, 4, 1), (4, 4, 1), (4, 4, 2)]
     standing = standing_of(checkpoint)
     losses = [moment.held_out_loss for moment in standing.history]
     assert standing.best_step == 1 + int(np.argmin(losses))

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from analysis.simulation.dataset import save_field
 from analysis.training.crops import CROP_PX, PARTICLE, SEAM, UNKNOWN
@@ -65,7 +66,8 @@ def test_a_source_is_described_by_its_content_and_never_by_its_place(fields, ima
     assert str(fields.folder.parent) not in told
     assert images.described()["images"][0] == "a.tif"
     before = images.described()["sha256"]
-    put(tmp_path / "mine", "a", instances=two_particles(touching=False))
+    mask = Image.fromarray(two_particles(touching=False))
+    mask.save(tmp_path / "mine" / "a_mask.png")
     assert images.described()["sha256"] != before
 
 
