@@ -28,7 +28,7 @@ from analysis.regions import (
     size_limit_nm,
 )
 
-ANALYSIS_VERSION = 1  # raised by hand when numbers change
+ANALYSIS_VERSION = 2  # raised by hand when numbers change
 PUBLISHED_FEATURES = "published"
 STRETCH = 2.0  # forced beyond the pixel range by more than this: native pixels, no resampling
 FULL_PROBABILITY = 255
@@ -215,17 +215,18 @@ def _segmented(
         _network_pixel_size_nm(manifest, size_nm),
         _recipe(manifest, settings),
     )
-    probability = bundle.segmenter.probability(prepared.network_input)
+    found = bundle.segmenter.probabilities(prepared.network_input)
     shape_px = _shape(micrograph.image)
     labels = label_particles(
-        probability,
+        found.particle,
         shape_px,
         manifest.threshold if settings.threshold is None else settings.threshold,
         size_nm,
         settings.opening_radius_nm,
         settings.closing_radius_nm,
+        found.seam,
     )
-    regions = measure(labels, resize_probability(probability, shape_px))
+    regions = measure(labels, resize_probability(found.particle, shape_px))
     background = features.background_statistics(prepared.native, labels, size_nm)
     described = [
         _features(prepared, labels, region, size_nm, background, manifest) for region in regions
@@ -238,7 +239,7 @@ def _segmented(
     )
     masks = Masks(
         labels=labels,
-        probability=np.rint(FULL_PROBABILITY * probability).astype(np.uint8),
+        probability=np.rint(FULL_PROBABILITY * found.particle).astype(np.uint8),
         probability_pixel_size_nm=prepared.network_pixel_size_nm,
     )
     return _Found(particles=particles, background_deviation=background.deviation), masks

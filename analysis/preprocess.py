@@ -17,7 +17,7 @@ Image = NDArray[np.float32]
 
 SPIKE_DEVIATIONS = 8.0  # of the local mean |difference from the median|; 6.4 sigma of white noise
 SPIKE_WINDOW_PX = 15
-FLATTEN_SIGMA_PX = 100  # 4 nm at 0.04 nm/px: wider than lattice and speckle, narrower than a ramp
+FLATTEN_SIGMA_PX = 200  # 8 nm at 0.04 nm/px: a particle stays dark, a ramp goes
 FLATTEN_REDUCTION = 8
 DEVIATION_SAMPLES = 250_000
 GAUSSIAN_MAD = 1.4826  # sigma / median absolute deviation of a normal distribution

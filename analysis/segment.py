@@ -1,4 +1,4 @@
-"""Probability that each pixel belongs to a particle, by U-Net.
+"""Probability that each pixel belongs to a particle, or to a seam between two, by U-Net.
 
 Large images go through in tiles that overlap by more than the network sees, so the result does
 not depend on how they were cut.
@@ -7,6 +7,7 @@ not depend on how they were cut.
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,25 @@ from analysis import unet
 
 log = logging.getLogger(__name__)
 
-PARTICLE = 1
-TILE_PX = 2208  # a 4096 x 4096 micrograph at 0.02 nm/px goes through whole: 0.3 GB
+PARTICLE, SEAM = 1, 2
+TILE_PX = 2592  # a 4096 x 4096 micrograph at 0.025 nm/px goes through whole
 SMALLEST_TILE_PX = 512
 
 
 class OutOfMemory(Exception):
     """Even the smallest tile does not fit into the memory of the device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probabilities:
+    """What the network says of each pixel, (h, w) float32 in [0, 1].
+
+    `particle`: it belongs to a particle. `seam`: it lies where two particles touch; None where
+    the network does not tell.
+    """
+
+    particle: NDArray[np.float32]
+    seam: NDArray[np.float32] | None
 
 
 class Segmenter:
@@ -52,6 +65,7 @@ class Segmenter:
         import keras
 
         self._stride = unet.total_stride(architecture)
+        self._outputs = unet.outputs(architecture)
         radius_px = unet.receptive_radius_px(architecture)
         overlap_px = radius_px if overlap_px is None else overlap_px
         self._overlap_px = _multiple(overlap_px, self._stride)
@@ -62,8 +76,8 @@ class Segmenter:
             self._network.set_weights(list(weights))
             self._network.compile(jit_compile=False)  # one graph for every shape
 
-    def probability(self, network_input: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of particle at each pixel. (h, w) float32 in [0, 1].
+    def probabilities(self, network_input: NDArray[np.float32]) -> Probabilities:
+        """Probability of particle, and of seam where the network knows it, at each pixel.
 
         Args:
             network_input: (h, w) float32 as `preprocess.prepare` gives it.
@@ -75,14 +89,18 @@ class Segmenter:
         padded = _padded(network_input, self._stride)
         while True:
             try:
-                return self._tiled(padded)[:rows, :columns]
+                found = self._tiled(padded)[:rows, :columns]
+                return Probabilities(
+                    particle=found[..., PARTICLE],
+                    seam=found[..., SEAM] if self._outputs > SEAM else None,
+                )
             except Exception as error:
                 if not _is_out_of_memory(error):
                     raise
                 self._halve_tiles()
 
     def _tiled(self, padded: NDArray[np.float32]) -> NDArray[np.float32]:
-        result = np.empty(padded.shape, np.float32)
+        result = np.empty((*padded.shape, self._outputs), np.float32)
         overlap_px = self._overlap_px
         for top, bottom in _spans(padded.shape[0], self._tile_px, overlap_px, self._stride):
             for left, right in _spans(padded.shape[1], self._tile_px, overlap_px, self._stride):
@@ -98,8 +116,8 @@ class Segmenter:
         import keras
 
         with keras.device(self.device):
-            both = self._network.predict_on_batch(np.ascontiguousarray(tile)[None, :, :, None])
-        return np.asarray(both)[0, :, :, PARTICLE]
+            found = self._network.predict_on_batch(np.ascontiguousarray(tile)[None, :, :, None])
+        return np.asarray(found[0], np.float32)
 
     def _halve_tiles(self) -> None:
         smallest = _multiple(

@@ -1,9 +1,10 @@
 """The segmentation networks: their shape only, no file, no data.
 
-`published` is the network of Groschner, Choi and Scott (2021); `default` is the same idea with a
-strided first convolution, so that every wide layer works on half the pixels in each direction.
-Both take (N, H, W, 1) and give (N, H, W, 2): background, particle, summing to one. H and W are
-multiples of `total_stride`. Only layers that every Keras backend has.
+`published` is the network of Groschner, Choi and Scott (2021): (N, H, W, 1) to (N, H, W, 2),
+background and particle, summing to one. `default` is the same idea behind a stem that reduces the
+picture fourfold, so that every wide layer works on a sixteenth of the pixels; it gives a third
+channel, the probability of a seam between two particles that touch. H and W are multiples of
+`total_stride`. Only layers that every Keras backend has.
 """
 
 import math
@@ -14,31 +15,45 @@ if TYPE_CHECKING:
 
 Architecture = Literal["default", "published"]
 
-LEVELS = 4  # each halves the resolution; the published network's first filters double thrice
-STRIDE: int = 2**LEVELS
+PUBLISHED_LEVELS = 4  # each halves the resolution; the first filters double thrice
 DROPOUT = 0.1
-STEM_KERNEL_PX = 6
+STEM_STRIDE = 4
+STEM_KERNELS_PX = (6, 4)
+FINE_KERNEL_PX = 8
+LEVELS = 3  # below the stem
 
 
 def total_stride(architecture: str) -> int:
     """Pixels of the input that one pixel of the deepest layer covers, along one axis."""
     _known(architecture)
-    return STRIDE
+    if architecture == "published":
+        return 1 << PUBLISHED_LEVELS
+    stride: int = STEM_STRIDE << LEVELS
+    return stride
+
+
+def outputs(architecture: str) -> int:
+    """Channels of the output: background, particle and, of the default network, seam."""
+    _known(architecture)
+    return 2 if architecture == "published" else 3
 
 
 def receptive_radius_px(architecture: str) -> int:
     """How far from a pixel, in input pixels, the input still changes the output there.
 
     A 3x3 convolution at stride s reaches s further; a pooling or an upsampling step to stride s
-    reaches s. Rounded up to a multiple of the total stride: tiles that overlap by this much on
-    each side give what the whole image gives.
+    reaches s; the stem and the last, transposed convolution half their kernels. Rounded up to a
+    multiple of the total stride: tiles that overlap by this much on each side give what the whole
+    image gives.
     """
-    _known(architecture)
-    bottom = 2 * STRIDE
-    strides_above = STRIDE - 1  # 1 + 2 + 4 + 8
-    convolutions = 3 * strides_above  # one in the encoder, two in the decoder
+    bottom = total_stride(architecture)
+    levels, finest = (PUBLISHED_LEVELS, 1) if architecture == "published" else (LEVELS, STEM_STRIDE)
+    strides_above = finest * (2**levels - 1)  # finest + ... + half of the bottom's
+    convolutions = 3 * strides_above + 2 * bottom  # one down, two up at each level
     steps = 2 * strides_above
-    return math.ceil((bottom + convolutions + steps) / STRIDE) * STRIDE
+    ends = 0 if architecture == "published" else sum(STEM_KERNELS_PX) + FINE_KERNEL_PX
+    radius_px: int = math.ceil((convolutions + steps + ends) / bottom) * bottom
+    return radius_px
 
 
 def build(architecture: str, filters: int) -> "keras.Model":
@@ -69,36 +84,46 @@ def _published(filters: int) -> "keras.Model":
     layers = keras.layers
     pixels = keras.Input((None, None, 1))
     skips, here = [], pixels
-    for level in range(LEVELS):
+    for level in range(PUBLISHED_LEVELS):
         here = _convolved(here, filters * 2**level)
         skips.append(layers.ReLU()(here))
         here = layers.MaxPooling2D(2)(here)
     for _ in range(2):
-        here = layers.ReLU()(_convolved(here, filters * 2 ** (LEVELS - 1)))
-    for level in reversed(range(LEVELS)):
+        here = layers.ReLU()(_convolved(here, filters * 2 ** (PUBLISHED_LEVELS - 1)))
+    for level in reversed(range(PUBLISHED_LEVELS)):
         here = _decoded(here, skips[level], filters * 2**level)
     return keras.Model(pixels, layers.Conv2D(2, 1, activation="softmax")(here))
 
 
 def _default(filters: int) -> "keras.Model":
-    """A strided stem, three levels of encoder below it, a transposed convolution at the end."""
+    """A stem of two strided convolutions, three levels below it, one transposed convolution."""
     import keras
 
     layers = keras.layers
     pixels = keras.Input((None, None, 1))
-    stem = layers.Conv2D(filters, STEM_KERNEL_PX, strides=2, padding="same")(pixels)
-    here = layers.ReLU()(layers.BatchNormalization()(stem))
+    here = _strided(pixels, max(1, filters // 2), STEM_KERNELS_PX[0])
+    here = _strided(here, filters, STEM_KERNELS_PX[1])
     skips = []
-    for level in range(LEVELS - 1):
+    for level in range(LEVELS):
         here = layers.ReLU()(_convolved(here, filters * 2**level))
         skips.append(here)
         here = layers.MaxPooling2D(2)(here)
     for _ in range(2):
         here = layers.ReLU()(_convolved(here, filters * 2 ** (LEVELS - 1)))
-    for level in reversed(range(LEVELS - 1)):
+    for level in reversed(range(LEVELS)):
         here = _decoded(here, skips[level], filters * 2**level)
-    fine = layers.Conv2DTranspose(2, 2, strides=2, padding="same")(here)
-    return keras.Model(pixels, layers.Softmax()(fine))
+    fine = layers.Conv2DTranspose(3, FINE_KERNEL_PX, strides=STEM_STRIDE, padding="same")(here)
+    particle = layers.Softmax()(fine[..., :2])
+    seam = layers.Activation("sigmoid")(fine[..., 2:])
+    return keras.Model(pixels, layers.Concatenate()([particle, seam]))
+
+
+def _strided(here: "keras.KerasTensor", filters: int, kernel_px: int) -> "keras.KerasTensor":
+    import keras
+
+    layers = keras.layers
+    here = layers.Conv2D(filters, kernel_px, strides=2, padding="same")(here)
+    return layers.ReLU()(layers.BatchNormalization()(here))
 
 
 def _convolved(here: "keras.KerasTensor", filters: int) -> "keras.KerasTensor":

@@ -23,10 +23,11 @@ from analysis.preprocess import despike
 from analysis.regions import measure
 from analysis.simulation.dataset import load_field
 from analysis.training.evaluate import labelled
-from analysis.training.micrographs import Rendered, rendered
+from analysis.training.micrographs import AGGLOMERATION, Rendered, rendered
 
 LEAST_OVERLAP = 0.5  # intersection over union of a region and the truth it is labelled by
 MOST_TRUTH_IN_BACKGROUND = 0.05
+MERGED_SHARE = 0.3  # of an instance; a region with so much of two is an agglomeration
 LARGEST_CLASS = 2.0  # times the smallest
 CARBON_DISCS = 2
 CARBON_DIAMETER_NM = (2.0, 9.0)
@@ -145,15 +146,21 @@ def _found(bundle: Bundle, seen: Rendered) -> list[tuple[list[float], int]]:
 
 
 def _class(particle: Particle, labels: NDArray[np.generic], seen: Rendered) -> int | None:
-    """The class of the truth region it matches; background where there is none; else None."""
+    """The class of the instance it matches; background where there is none; else None.
+
+    A region over most of two or more instances is an agglomeration, whatever they are apart.
+    """
     y0, x0, y1, x1 = particle.region.bbox
     inside = labels[y0:y1, x0:x1] == particle.region.label
-    covered = np.bincount(seen.clusters[y0:y1, x0:x1][inside])
+    covered = np.bincount(seen.labels[y0:y1, x0:x1][inside])
     covered[0] = 0
     if covered.sum() <= MOST_TRUTH_IN_BACKGROUND * particle.region.area_px:
         return CLASS_NAMES.index("background")
+    areas = np.bincount(seen.labels.ravel(), minlength=len(covered))[: len(covered)]
+    if np.count_nonzero(covered >= MERGED_SHARE * np.maximum(areas, 1)) > 1:
+        return CLASS_NAMES.index(AGGLOMERATION)
     best = int(covered.argmax())
-    union = particle.region.area_px + int((seen.clusters == best).sum()) - int(covered[best])
+    union = particle.region.area_px + int(areas[best]) - int(covered[best])
     if covered[best] < LEAST_OVERLAP * union:
         return None
     names = {region.label: region.class_name for region in seen.regions}
@@ -167,7 +174,7 @@ def _carbon(
     size_nm = seen.micrograph.calibration.pixel_size_nm
     if size_nm is None:
         raise ValueError("a rendered micrograph has a pixel size")
-    labels = seen.clusters.copy()
+    labels = seen.labels.copy()
     particles = int(labels.max(initial=0))
     free = cv2.distanceTransform((labels == 0).astype(np.uint8), cv2.DIST_L2, 5)
     for number in range(CARBON_DISCS):
@@ -179,7 +186,7 @@ def _carbon(
             cv2.circle(disc, (int(x), int(y)), round(radius_px), 1, -1)
             labels[(disc > 0) & (labels == 0)] = particles + 1 + number
     native = despike(seen.micrograph.image)
-    background = features.background_statistics(native, seen.clusters, size_nm)
+    background = features.background_statistics(native, seen.labels, size_nm)
     regions = measure(labels, np.zeros(labels.shape, np.float32))
     return [
         (

@@ -9,24 +9,32 @@ from analysis import unet
 
 FILTERS = 1
 STEEPNESS = 4.0
+NO_SEAM = -20.0
 
 
 def brightness_weights(threshold: float) -> list[np.ndarray]:
-    """Probability 1/2 where the mean over 6x6 pixels equals the threshold, in deviations."""
+    """Probability 1/2 where the mean over about 9x9 pixels equals the threshold, in deviations.
+
+    The stem averages, the skip of the first level passes that on, the last layer interpolates.
+    """
     network = unet.build("default", FILTERS)
-    stem, first, *_, before_last, last = [
-        layer for layer in network.layers if type(layer).__name__ == "Conv2D"
-    ]
+    strided, plain = [], []
     for layer in network.layers:
         if type(layer).__name__ in ("Conv2D", "Conv2DTranspose"):
             layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
-    stem.set_weights([np.full(stem.kernel.shape, 1 / 36, np.float32), np.zeros(1, np.float32)])
-    for layer in (first, before_last, last):
+        if type(layer).__name__ == "Conv2D":
+            (strided if layer.strides == (2, 2) else plain).append(layer)
+    for layer in strided:
+        area = layer.kernel.shape[0] * layer.kernel.shape[1]
+        layer.set_weights([np.full(layer.kernel.shape, 1 / area, np.float32), np.zeros(1)])
+    for layer in (plain[0], plain[-2], plain[-1]):
         kernel = np.zeros(layer.kernel.shape, np.float32)
         kernel[1, 1, 0, 0] = 1  # the first channel of the concatenation is the skip
         layer.set_weights([kernel, np.zeros(1, np.float32)])
     (fine,) = [layer for layer in network.layers if type(layer).__name__ == "Conv2DTranspose"]
+    side, stride = fine.kernel.shape[0], fine.strides[0]
+    ramp = 1 - np.abs(np.arange(side) - (side - 1) / 2) / stride
     kernel = np.zeros(fine.kernel.shape, np.float32)
-    kernel[:, :, 1, 0] = STEEPNESS
-    fine.set_weights([kernel, np.array([0, -STEEPNESS * threshold], np.float32)])
+    kernel[:, :, 1, 0] = STEEPNESS * np.outer(ramp, ramp)
+    fine.set_weights([kernel, np.array([0, -STEEPNESS * threshold, NO_SEAM], np.float32)])
     return network.get_weights()

@@ -266,3 +266,47 @@ def test_a_region_below_the_size_limit_is_named_and_one_at_it_counts():
 def test_an_impossible_pixel_size_is_refused(pixel_size_nm):
     with pytest.raises(ValueError, match="pixel size"):
         equivalent_diameter_nm(100, pixel_size_nm)
+
+
+def touching_discs(radius_px: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
+    """Two discs side by side and the seam between them, at 0.04 nm/px."""
+    y, x = np.indices((120, 200))
+    left, right = (np.hypot(y - 60, x - c) <= radius_px for c in (70, 70 + 2 * radius_px - 2))
+    seam = np.exp(-(((x - 99) / 4.0) ** 2)) * (np.abs(y - 60) < 18)
+    return (left | right).astype(np.float32), seam.astype(np.float32)
+
+
+def test_a_seam_parts_particles_that_touch():
+    particle, seam = touching_discs()
+    together = label_particles(particle, particle.shape, 0.5, 0.04, 0.3, 0.3)
+    apart = label_particles(particle, particle.shape, 0.5, 0.04, 0.3, 0.3, seam)
+    assert (together.max(), apart.max()) == (1, 2)
+    assert ((apart > 0) == (together > 0)).all()
+    first, second = measure(apart, particle)
+    assert first.area_px == approx(second.area_px, rel=0.05)
+    assert (first.bbox[3], second.bbox[1]) == (approx(99, abs=2), approx(99, abs=2))
+
+
+def test_a_seam_on_another_grid_parts_the_same():
+    particle, seam = touching_discs()
+    fine = label_particles(particle, (240, 400), 0.5, 0.02, 0.3, 0.3, seam)
+    assert fine.max() == 2
+
+
+def test_a_seam_that_cuts_off_a_speck_or_nothing_parts_nothing():
+    particle, seam = touching_discs()
+    speck = np.roll(seam, -55, axis=1)  # leaves less than a nanometre of the left disc
+    half = seam * (np.indices(seam.shape)[0] < 60)
+    for harmless in (speck, half, 0.4 * seam):
+        assert label_particles(particle, particle.shape, 0.5, 0.04, 0.3, 0.3, harmless).max() == 1
+
+
+def test_only_the_particles_on_a_seam_get_new_numbers():
+    particle, seam = touching_discs()
+    wide = np.pad(particle, ((0, 100), (0, 0)))
+    wide[150:190, 40:80] = 1
+    labels = label_particles(
+        wide, wide.shape, 0.5, 0.04, 0.3, 0.3, np.pad(seam, ((0, 100), (0, 0)))
+    )
+    assert np.unique(labels).tolist() == [0, 1, 2, 3]
+    assert np.unique(labels[155:185, 45:75]).size == 1

@@ -24,25 +24,33 @@ def _noise(rows, columns):
     return np.random.default_rng(2).normal(size=(rows, columns)).astype(np.float32)
 
 
-@pytest.mark.parametrize("tile_px", [256, 300, 400])
+@pytest.mark.parametrize("tile_px", [480, 500, 640])
 def test_the_result_does_not_depend_on_the_tiling(weights, tile_px):
-    image = _noise(501, 703)
-    whole = Segmenter("default", FILTERS, weights).probability(image)
-    tiled = Segmenter("default", FILTERS, weights, tile_px=tile_px).probability(image)
-    assert whole.std() > 0.01
-    assert np.abs(whole - tiled).max() < 1e-5
+    image = _noise(701, 903)
+    whole = Segmenter("default", FILTERS, weights).probabilities(image)
+    tiled = Segmenter("default", FILTERS, weights, tile_px=tile_px).probabilities(image)
+    for one, other in ((whole.particle, tiled.particle), (whole.seam, tiled.seam)):
+        assert one.std() > 0.01
+        assert np.abs(one - other).max() < 1e-5
 
 
 def test_tiles_that_overlap_too_little_do_leave_a_trace(weights):
-    image = _noise(501, 703)
-    whole = Segmenter("default", FILTERS, weights).probability(image)
-    cut = Segmenter("default", FILTERS, weights, tile_px=256, overlap_px=16).probability(image)
-    assert np.abs(whole - cut).max() > 1e-4
+    image = _noise(701, 903)
+    whole = Segmenter("default", FILTERS, weights).probabilities(image)
+    cut = Segmenter("default", FILTERS, weights, tile_px=256, overlap_px=16).probabilities(image)
+    assert np.abs(whole.particle - cut.particle).max() > 1e-4
+
+
+def test_only_the_default_network_tells_seams(weights):
+    published = unet.build("published", 2).get_weights()
+    assert Segmenter("published", 2, published).probabilities(_noise(64, 64)).seam is None
+    seam = Segmenter("default", FILTERS, weights).probabilities(_noise(64, 64)).seam
+    assert seam.shape == (64, 64)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 100), (33, 31), (256, 256)])
 def test_any_shape_comes_back_as_it_was(weights, shape):
-    probability = Segmenter("default", FILTERS, weights).probability(_noise(*shape))
+    probability = Segmenter("default", FILTERS, weights).probabilities(_noise(*shape)).particle
     assert probability.shape == shape
     assert probability.dtype == np.float32
     assert probability.min() >= 0
@@ -52,13 +60,13 @@ def test_any_shape_comes_back_as_it_was(weights, shape):
 def test_many_shapes_share_one_graph(weights, caplog):
     segmenter = Segmenter("default", FILTERS, weights)
     for side in range(20, 420, 20):
-        segmenter.probability(_noise(side, 40))
+        segmenter.probabilities(_noise(side, 40))
     assert "retracing" not in caplog.text
 
 
 def test_out_of_memory_falls_back_to_smaller_tiles(weights, monkeypatch):
     segmenter = Segmenter("default", FILTERS, weights)
-    expected = segmenter.probability(_noise(640, 1000))
+    expected = segmenter.probabilities(_noise(640, 1000)).particle
     whole = segmenter._whole
 
     def small_only(tile):
@@ -67,14 +75,14 @@ def test_out_of_memory_falls_back_to_smaller_tiles(weights, monkeypatch):
         return whole(tile)
 
     monkeypatch.setattr(segmenter, "_whole", small_only)
-    assert np.abs(segmenter.probability(_noise(640, 1000)) - expected).max() < 1e-5
+    assert np.abs(segmenter.probabilities(_noise(640, 1000)).particle - expected).max() < 1e-5
 
 
 def test_an_error_that_is_not_memory_is_not_swallowed(weights, monkeypatch):
     segmenter = Segmenter("default", FILTERS, weights)
     monkeypatch.setattr(segmenter, "_whole", lambda tile: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        segmenter.probability(_noise(64, 64))
+        segmenter.probabilities(_noise(64, 64))
 
 
 def test_a_device_that_is_not_there_is_an_error(weights):

@@ -26,18 +26,20 @@ def test_the_published_weights_fit_the_published_network(shared_data):
 
 
 @pytest.mark.parametrize(("architecture", "filters"), [("published", 4), ("default", 3)])
-def test_both_channels_sum_to_one_at_every_pixel(architecture, filters):
-    pixels = np.random.default_rng(1).normal(size=(1, 32, 48, 1)).astype(np.float32)
-    both = np.asarray(unet.build(architecture, filters)(pixels))
-    assert both.shape == (1, 32, 48, 2)
-    assert np.abs(both.sum(axis=-1) - 1).max() < 1e-5
+def test_background_and_particle_sum_to_one_at_every_pixel(architecture, filters):
+    pixels = np.random.default_rng(1).normal(size=(1, 32, 64, 1)).astype(np.float32)
+    found = np.asarray(unet.build(architecture, filters)(pixels))
+    assert found.shape == (1, 32, 64, unet.outputs(architecture))
+    assert np.abs(found[..., :2].sum(axis=-1) - 1).max() < 1e-5
+    assert found.min() >= 0
+    assert found.max() <= 1
 
 
 @pytest.mark.parametrize("architecture", ["published", "default"])
 def test_no_pixel_beyond_the_receptive_radius_matters(architecture):
     network = unet.build(architecture, 2)
     radius_px = unet.receptive_radius_px(architecture)
-    side = 2 * radius_px + 32
+    side = 2 * radius_px + 64
     rng = np.random.default_rng(2)
     pixels = rng.normal(size=(1, side, side, 1)).astype(np.float32)
     changed = pixels.copy()

@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 
 from analysis.forest import CLASS_NAMES
-from analysis.training.fit_forest import LabelledRegions, balanced, fit_forest, held_out
+from analysis.pipeline import Particle
+from analysis.regions import measure
+from analysis.training.fit_forest import (
+    LabelledRegions,
+    _class,
+    balanced,
+    fit_forest,
+    held_out,
+)
 from analysis.training.micrographs import rendered
-from tests.analysis.training.fields import CENTRE_PX, RADIUS_PX, disc_field
+from tests.analysis.training.fields import CENTRE_PX, disc_field
 
 FIELDS = 40
 PER_FIELD = 10
@@ -46,23 +54,31 @@ def test_classes_that_differ_are_told_apart(regions):
     assert metrics["held_out_regions"] == regions.where(held_out(regions)).counts()
 
 
-def test_a_rendered_field_keeps_its_truth_in_place_and_name():
-    seen = rendered(disc_field("misoriented"), np.random.default_rng(1), "disc")
-    pixel_size_nm = seen.micrograph.calibration.pixel_size_nm
-    assert [region.class_name for region in seen.regions] == ["misoriented"]
-    assert seen.clusters.shape == seen.micrograph.image.shape
-    centre_nm = np.argwhere(seen.clusters == 1).mean(axis=0) * pixel_size_nm
-    assert centre_nm == pytest.approx(0.04 * np.array(CENTRE_PX), abs=0.06)
-    area_nm2 = (seen.clusters == 1).sum() * pixel_size_nm**2
-    assert area_nm2 == pytest.approx(np.pi * (0.04 * RADIUS_PX) ** 2, rel=0.02)
+def test_a_region_is_named_by_the_instance_it_covers():
+    seen = rendered(disc_field(), np.random.default_rng(1), "disc")
+    truth = seen.labels > 0
+    assert named(truth, seen) == "misoriented"
+    assert named(np.roll(truth, 250, axis=0) & ~truth, seen) == "background"
+    assert named(truth & (np.indices(truth.shape)[1] % 8 == 0), seen) is None
 
 
-def test_particles_that_touch_are_one_agglomeration():
+def test_a_region_over_two_instances_is_an_agglomeration():
     field = disc_field()
     labels = field.labels.copy()
-    labels[:, : CENTRE_PX[1]] *= 2  # the left half is another particle of the same cluster
+    labels[:, : CENTRE_PX[1]] *= 2  # the left half is another particle that touches
     other = replace(field.particles[0], label=2)
     both = replace(field, labels=labels, particles=(field.particles[0], other))
     seen = rendered(both, np.random.default_rng(1), "pair")
-    assert [region.class_name for region in seen.regions] == ["agglomeration"]
-    assert set(np.unique(seen.clusters)) == {0, 1}
+    assert named(seen.labels > 0, seen) == "agglomeration"
+    assert named(seen.labels == 1, seen) == "misoriented"
+
+
+def named(mask, seen):
+    """The class that a region of these pixels is given, by name."""
+    found = mask.astype(np.uint16)
+    (region,) = measure(found, mask.astype(np.float32))
+    particle = Particle(
+        region=region, features=None, class_name=None, class_probabilities=None, excluded=None
+    )
+    kind = _class(particle, found, seen)
+    return None if kind is None else CLASS_NAMES[kind]
