@@ -18,6 +18,7 @@ Image = NDArray[np.float32]
 SPIKE_DEVIATIONS = 8.0  # of the local mean |difference from the median|; 6.4 sigma of white noise
 SPIKE_WINDOW_PX = 15
 FLATTEN_SIGMA_PX = 200  # 8 nm at 0.04 nm/px: a particle stays dark, a ramp goes
+SLOPE_FROM_PX = 4 * FLATTEN_SIGMA_PX  # a smaller field may slope because of one particle
 FLATTEN_REDUCTION = 8
 DEVIATION_SAMPLES = 250_000
 GAUSSIAN_MAD = 1.4826  # sigma / median absolute deviation of a normal distribution
@@ -138,13 +139,27 @@ def divided_by_maximum(image: Image) -> Image:
 
 
 def _background(image: Image) -> Image:
-    """What varies over more than `FLATTEN_SIGMA_PX`, found on a reduced image. (h, w) float32."""
+    """What varies over more than `FLATTEN_SIGMA_PX`, found on a reduced image. (h, w) float32.
+
+    A slope goes first in large fields: reflected at the edges, it would leave a fold there.
+    """
     rows, columns = image.shape
     small = (max(1, columns // FLATTEN_REDUCTION), max(1, rows // FLATTEN_REDUCTION))
-    reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    reduced = cast(Image, cv2.resize(image, small, interpolation=cv2.INTER_AREA))
+    plane = _plane(reduced) if min(image.shape) >= SLOPE_FROM_PX else np.float32(image.mean())
     sigma = FLATTEN_SIGMA_PX / FLATTEN_REDUCTION
-    smooth = cv2.GaussianBlur(reduced, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    smooth = plane + cv2.GaussianBlur(reduced - plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
     return cast(Image, cv2.resize(smooth, (columns, rows), interpolation=cv2.INTER_LINEAR))
+
+
+def _plane(image: Image) -> Image:
+    """The plane of least squares through the image. (h, w) float32."""
+    rows, columns = image.shape
+    y = np.arange(rows, dtype=np.float32) - (rows - 1) / 2
+    x = np.arange(columns, dtype=np.float32) - (columns - 1) / 2
+    down = float(image.mean(axis=1) @ y) / max(float(y @ y), 1.0)
+    across = float(image.mean(axis=0) @ x) / max(float(x @ x), 1.0)
+    return np.asarray(image.mean() + down * y[:, None] + across * x[None, :], np.float32)
 
 
 def _sampled(image: Image) -> Image:

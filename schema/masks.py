@@ -184,7 +184,12 @@ def _describe(entry: h5py.Group, record: ResultRecord, origin: OriginRecord) -> 
     }
     for name, value in attributes.items():
         if value is not None:
-            entry.attrs[name] = value
+            entry.attrs[name] = _without_nul(value) if isinstance(value, str) else value
+
+
+def _without_nul(text: str) -> str:
+    """The text as HDF5 can hold it: a NUL would end it."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 def _write_labels(masks: h5py.Group, labels: MaskArray, pixel_size_nm: float | None) -> None:

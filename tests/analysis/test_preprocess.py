@@ -51,9 +51,16 @@ def test_a_thickness_ramp_becomes_flat():
     rng = np.random.default_rng(4)
     ramp = np.linspace(500, 1500, 1024)[None, :] + rng.normal(0, 30, (1024, 1024))
     flat = normalised(ramp.astype(np.float32))
-    inner = flat[:, 400:-400]
-    assert abs(inner[:, :60].mean() - inner[:, -60:].mean()) < 0.2
+    inner = flat[:, 200:-200]
+    assert abs(inner[:, :100].mean() - inner[:, -100:].mean()) < 0.2
     assert inner.std() == pytest.approx(1, abs=0.15)
+
+
+def test_in_a_small_field_a_dark_particle_at_the_edge_is_no_slope():
+    noise = np.random.default_rng(4).normal(1000, 30, (280, 280))
+    noise[:, 200:] -= 60
+    flat = normalised(noise.astype(np.float32))
+    assert flat[:, 100:180].mean() - flat[:, 220:].mean() > 1.2
 
 
 def test_gain_and_offset_of_the_camera_do_not_matter():

@@ -81,7 +81,7 @@ def test_an_imported_network_predicts_what_the_published_one_does(file, network,
     bundle = load(tmp_path / "bundle", "cpu")
     pixels = np.random.default_rng(2).random((64, 64), np.float32)
     expected = np.asarray(network(pixels[None, :, :, None]))[0, :, :, 1]
-    found = np.reshape(bundle.segmenter.probability(pixels), (-1, 64, 64))[0]
+    found = bundle.segmenter.probabilities(pixels).particle
     assert np.abs(found - expected).max() < 1e-5
     assert bundle.forest is None
     assert bundle.manifest.licence == UNKNOWN_LICENCE

@@ -50,6 +50,13 @@ def test_a_result_comes_back_from_its_mask_file_as_it_was(tmp_path_factory, reco
     assert masks.read_origin(path) == origin()
 
 
+def test_a_nul_in_a_name_does_not_keep_a_result_from_being_written(tmp_path):
+    record = result(particles=(particle(),))
+    odd = replace(record, bundle=replace(record.bundle, name="our\0model"))
+    path = write(tmp_path, odd)
+    assert masks.read_record(path).bundle.name == "our\0model"
+
+
 @pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
 def test_masks_come_back_pixel_by_pixel(tmp_path, dtype):
     path = write(tmp_path, labels=labels_of(dtype=dtype))
