@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import read_arrays
 from analysis.errors import BundleError
+from analysis.features import FEATURE_NAMES, PUBLISHED_FEATURE_NAMES
 from analysis.forest import Forest
 from analysis.preprocess import PreprocessRecipe
 from analysis.segment import Segmenter
@@ -30,6 +31,7 @@ MANIFEST_BYTES = 2**20
 LARGEST_FILE = 2**27  # bytes: sixty-four first filters have 67 MB of weights
 MOST_FILTERS = 64
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+KNOWN_FEATURES = frozenset((*FEATURE_NAMES, *PUBLISHED_FEATURE_NAMES))
 FOREST_TOLERANCE = 1e-6
 LARGEST_CHECK = 200
 
@@ -281,6 +283,10 @@ def _forest(manifest: Manifest, contents: Mapping[str, Path]) -> Forest | None:
         return None
     if FOREST_CHECK_NAME not in contents:
         raise BundleError(f"{FOREST_NAME} comes without {FOREST_CHECK_NAME}.")
+    if unknown := sorted(set(manifest.feature_names) - KNOWN_FEATURES):
+        raise BundleError(
+            f"{FOREST_NAME} wants the feature {unknown[0]!r}, which this release does not compute."
+        )
     forest = Forest.load(contents[FOREST_NAME])
     try:
         stored = read_arrays(contents[FOREST_CHECK_NAME], LARGEST_FILE)

@@ -58,8 +58,11 @@ def evaluate(
     config: ConfigOption = None,
 ) -> None:
     """Compare models with the paper's methods and write the report."""
-    from daemon import evaluating
     from daemon.options import settings
+    from daemon.simulating import need_simulator
+
+    need_simulator("an evaluation")  # also of sets that are there: their pictures are made now
+    from daemon import evaluating
 
     asked = evaluating.Asked(
         data=data,

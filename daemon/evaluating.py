@@ -2,14 +2,10 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from analysis.bundle import load
 from analysis.errors import BundleError
@@ -23,6 +19,8 @@ from analysis.training.evaluation.views import write_overlays
 from daemon import shelf
 from daemon.clock import SYSTEM_CLOCK
 from daemon.errors import DaemonError, Exit, Misused
+from daemon.progress import shown
+from daemon.quiet import start_backend
 
 _NAMED = re.compile(r"(?:(?P<label>[^=/@]+)=)?(?P<named>.+?)(?:@(?P<scales>[\d.]+(?:,[\d.]+)*))?")
 _LARGEST_SCALE_NM = 0.2
@@ -56,7 +54,7 @@ def evaluate(state: Path, asked: Asked) -> int:
 
     Raises:
         Misused: a bundle is named in a way that makes no sense, or there is no such folder.
-        DaemonError: a bundle is damaged, or a set is missing and cannot be simulated.
+        DaemonError: a bundle is damaged.
         OSError: a file cannot be read or written.
     """
     _check(asked)
@@ -73,11 +71,10 @@ def evaluate(state: Path, asked: Asked) -> int:
         variables=FEW_VARIABLES if asked.quick else VARIABLES,
     )
     date = SYSTEM_CLOCK.utc().date().isoformat()
-    with _shown() as progress:
-        try:
-            made = run(plan, date, command(asked), progress)
-        except sets.EvaluationError as error:
-            raise DaemonError(str(error)) from error
+    with shown() as show:
+        made = run(
+            plan, date, command(asked), lambda stage, done, total: show(stage, done, total, "")
+        )
     _written(made, asked)
     return Exit.DONE
 
@@ -137,6 +134,7 @@ def _checked(wanted: list[_Wanted]) -> list[_Wanted]:
 
 def _methods(state: Path, wanted: list[_Wanted]) -> tuple[BundleMethod, ...]:
     """The methods, each folder loaded once."""
+    start_backend()
     try:
         loaded = {named: load(shelf.found(state, named)) for named in {w.named for w in wanted}}
     except BundleError as error:
@@ -157,29 +155,6 @@ def _scales(text: str) -> list[float]:
     return scales
 
 
-@contextmanager
-def _shown() -> Iterator[Callable[[str, int, int], None]]:
-    """Takes (stage, done, in all) and shows it: bars on a terminal, lines elsewhere."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        tasks: dict[str, int] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done)  # type: ignore[arg-type]
-            if done == total and not console.is_terminal:
-                typer.echo(f"{stage}: {total} done", err=True)
-
-        yield show
-
-
 def _written(made: Made, asked: Asked) -> None:
     paths = write_document(made, asked.report, asked.notes)
     if asked.json is not None:
@@ -189,5 +164,5 @@ def _written(made: Made, asked: Asked) -> None:
         cases = [source.make() for source in made.sources["real"]]
         paths += write_overlays(asked.overlays, cases, made.methods)
     typer.echo(f"{asked.report}, and {len(paths) - 1} files with it")
-    for goal in goals.goals(made.evaluation.judged):
+    for goal in goals.goals(made.evaluation.methods):
         typer.echo(f"{goal.what}: {goal.found}, asked {goal.asked}: {_WORDS[goal.reached]}")

@@ -23,6 +23,7 @@ AVERAGED_SHARE = 0.3  # of the steps, the last ones
 CHECKPOINT_STEPS = 100
 CHECKPOINTS = 10  # at least, where there are fewer steps
 WARM_UP_SHARE = 0.05
+PATIENCE = 10
 MOST_START_SAMPLES = 96
 NAMES_SHOWN = 3
 
@@ -40,7 +41,7 @@ class AskedUnet:
     filters: int | None
     batch: int | None
     learning_rate: float | None
-    patience: int
+    patience: int | None
     renderers: int
     seed: int
     pixel_size_nm: float | None
@@ -132,6 +133,7 @@ def _check(asked: AskedUnet) -> None:
         "--filters": asked.filters,
         "--batch": asked.batch,
         "--learning-rate": asked.learning_rate,
+        "--patience": asked.patience,
         "--validation": asked.validation or None,
     }
     given = [name for name, value in fixed.items() if value is not None]
@@ -194,7 +196,7 @@ def _trained(
         start_samples=min(MOST_START_SAMPLES, 8 * max(map(len, found.sources))),
         seed=asked.seed,
         renderers=asked.renderers,
-        patience=asked.patience,
+        patience=asked.patience or PATIENCE,
     )
     return retrain(wanted, recipe, progress)
 

@@ -71,8 +71,11 @@ def train_unet(
         float | None, typer.Option("--learning-rate", min=1e-8, max=1.0)
     ] = None,
     patience: Annotated[
-        int, typer.Option("--patience", min=1, help="Checkpoints without a gain, then it ends.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            "--patience", min=1, help="Ends after so many checkpoints without a gain; 10."
+        ),
+    ] = None,
     renderers: Annotated[
         int, typer.Option("--renderers", min=1, max=64, help="Processes that make samples.")
     ] = 1,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 MODEL_PIXEL_SIZE_NM = 0.04
 CROP_PX = 256
 SMALLEST_FIELD_PX = 128  # 5 nm: patches cut from figures are that small
+LARGEST_FIELD_PX = 768  # 31 nm: a pool of samples is kept in memory
 SEAM_RADIUS_PX = 5  # 0.2 nm: what lies so near to two instances is a seam
 BACKGROUND, PARTICLE, SEAM = range(3)
 CHANNELS = 3
@@ -52,12 +53,16 @@ def on_grid(instances: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np
 
 
 def part_window(
-    shape: tuple[int, int], smallest_px: int, rng: np.random.Generator
+    shape: tuple[int, int],
+    smallest_px: int,
+    rng: np.random.Generator,
+    largest_px: int | None = None,
 ) -> tuple[slice, slice]:
-    """A rectangle of a field, at least `smallest_px` a side where the field is."""
+    """A rectangle of a field, from `smallest_px` to `largest_px` a side where the field has it."""
     window = []
     for side in shape:
-        length = int(rng.integers(min(smallest_px, side), side + 1))
+        most = side if largest_px is None else min(side, largest_px)
+        length = int(rng.integers(min(smallest_px, most), most + 1))
         start = int(rng.integers(0, side - length + 1))
         window.append(slice(start, start + length))
     return window[0], window[1]

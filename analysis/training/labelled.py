@@ -22,6 +22,7 @@ from analysis.readers import MICROGRAPH_SUFFIXES, read_micrographs
 from analysis.training import augment
 from analysis.training.checkpoint import TrainingError
 from analysis.training.crops import (
+    LARGEST_FIELD_PX,
     MODEL_PIXEL_SIZE_NM,
     SMALLEST_FIELD_PX,
     Sample,
@@ -34,7 +35,7 @@ MASK_SUFFIXES = (".png", ".tif", ".tiff")
 MASK_ENDINGS = ("_mask", "_masks", "_cp_masks", "_label", "_labels", "_seg")
 MASK_FOLDERS = ("masks", "labels", "mask", "label")
 IMAGE_FOLDERS = ("images", "image", "micrographs")
-REMEMBERED_IMAGES = 32
+REMEMBERED_IMAGES = 8  # of 4096 x 4096 pixels, 0.8 GB
 MOST_INSTANCES = 65_534
 MOST_PIECES = 4  # connected pieces a number; smoothed edges have far more
 GREY_ALPHA, COLOUR_ALPHA = 2, 4
@@ -169,11 +170,14 @@ def draw_labelled(
 ) -> Sample:
     """A part of a labelled micrograph, changed a little, prepared as at the microscope."""
     labels = _remembered(image)
-    pixels, instances = labels.image.astype(np.float32), labels.instances
-    if rng.random() < variety.part_of_field:
-        smallest = round(SMALLEST_FIELD_PX * MODEL_PIXEL_SIZE_NM / image.pixel_size_nm)
-        window = part_window((pixels.shape[0], pixels.shape[1]), max(1, smallest), rng)
-        pixels, instances = pixels[window], instances[window]
+    a_pixel = MODEL_PIXEL_SIZE_NM / image.pixel_size_nm
+    largest = max(1, round(LARGEST_FIELD_PX * a_pixel))
+    smallest = max(1, round(SMALLEST_FIELD_PX * a_pixel))
+    if rng.random() >= variety.part_of_field:
+        smallest = largest
+    rows, columns = labels.instances.shape
+    window = part_window((rows, columns), smallest, rng, largest)
+    pixels, instances = labels.image[window].astype(np.float32), labels.instances[window]
     changed = _changed(pixels, rng, variety)
     stated_nm = image.pixel_size_nm * np.exp(
         rng.uniform(-variety.magnification_error, variety.magnification_error)

@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.training.checkpoint import TrainingError
 from analysis.training.crops import Sample, draw_batch
 from analysis.training.sources import SimulatedFields, Source
 
@@ -102,10 +103,10 @@ class SamplePool:
         """A renderer that died would leave the pool as it is for ever.
 
         Raises:
-            RuntimeError: a renderer died.
+            TrainingError: a renderer died.
         """
         if dead := [process.exitcode for process in self._processes if not process.is_alive()]:
-            raise RuntimeError(f"renderers ended with exit codes {dead}")
+            raise TrainingError(f"the renderers of samples ended with exit codes {dead}")
 
     def _take(self, sample: Sample) -> None:
         self._samples.append(sample)

@@ -174,6 +174,14 @@ def rehash(folder, name):
     (folder / MANIFEST_NAME).write_text(json.dumps(stated))
 
 
+def test_a_forest_of_features_nobody_computes_is_refused(tmp_path, forest_and_features):
+    forest, features = forest_and_features
+    names = ("moon_phase", *FEATURE_NAMES[1:])
+    write(tmp_path, draft(feature_names=names), brightness_weights(3), forest, features)
+    with pytest.raises(BundleError, match="'moon_phase'"):
+        load(tmp_path, "cpu")
+
+
 def test_a_model_may_only_segment(tmp_path):
     write(tmp_path, draft(), brightness_weights(3))
     assert load(tmp_path, "cpu").forest is None

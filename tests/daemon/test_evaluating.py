@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon import evaluating
+from daemon import evaluating, simulating
 from daemon.cli import main
 from daemon.errors import DaemonError, Misused
 from tests.analysis.training.evaluation.made import write_real, write_set
@@ -93,7 +93,7 @@ def test_bundles_that_make_no_sense_are_refused(plans, tmp_path, bundles, said):
         evaluating.evaluate(tmp_path / "state", asked(tmp_path, *bundles))
 
 
-def test_a_bundle_that_is_not_there_is_named(tmp_path):
+def test_a_bundle_that_is_not_there_is_named(plans, tmp_path):
     with pytest.raises(DaemonError, match="nowhere"):
         evaluating.evaluate(tmp_path / "state", asked(tmp_path, "nowhere"))
 
@@ -106,7 +106,7 @@ def test_a_bundle_that_is_not_there_is_named(tmp_path):
         ({"report": Path("nowhere/evaluation.md")}, "nowhere is not a folder"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(tmp_path, more, said):
+def test_options_that_make_no_sense_are_refused(plans, tmp_path, more, said):
     with pytest.raises(Misused, match=said):
         evaluating.evaluate(tmp_path / "state", asked(tmp_path, **more))
 
@@ -127,6 +127,15 @@ def test_the_report_names_no_folder_of_this_computer(tmp_path):
     )
 
 
+def test_without_the_simulator_one_sentence_says_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(simulating, "SIMULATOR", ("no_such_simulator",))
+    monkeypatch.setattr(sys, "argv", ["fringewatch", "evaluate", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "an evaluation needs no_such_simulator" in capsys.readouterr().err
+
+
 def test_the_command_writes_the_report(tmp_path, monkeypatch, capsys):
     field = disc_field()
     bare = replace(field, labels=np.zeros_like(field.labels), particles=())
@@ -144,7 +153,7 @@ def test_the_command_writes_the_report(tmp_path, monkeypatch, capsys):
         main()
     out, err = capsys.readouterr()
     assert ended.value.code == 0
-    assert "mean Dice, core set" in out and "core: 1 done" in err
+    assert "mean Dice, core set" in out and "core: 1 of 1" in err
     text = (tmp_path / "evaluation.md").read_text(encoding="utf-8")
     assert "--quick" in text and str(tmp_path) not in text
     assert json.loads((tmp_path / "all.json").read_text())["methods"][0]["name"] == "default"

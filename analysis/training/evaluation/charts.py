@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.training.evaluation.cases import MIXED
 from analysis.training.evaluation.classes import ClassReport
 from analysis.training.evaluation.curves import DEFOCUS, DIAMETER, DOSE, PIXEL_SIZE, CurvePoint
 from analysis.training.evaluation.intervals import Estimate
@@ -34,6 +35,7 @@ LOGARITHMIC: Mapping[str, tuple[float, ...]] = {  # with their ticks
     PIXEL_SIZE: (0.01, 0.02, 0.04, 0.1),
     DIAMETER: (2, 3, 5, 8, 12),
 }
+MOST_COLUMNS = 4
 SHORT_CLASSES = ("fault", "no fault", "misoriented", "agglomerate", "background")
 
 
@@ -67,21 +69,29 @@ def dice_chart(methods: Sequence[MethodResult]) -> "Figure":
 
 def pixel_confusion_chart(method: MethodResult) -> "Figure":
     """Confusion of pixels for each material: the paper's Figure 2."""
-    figure = new_figure(1.9 * max(2, len(method.pixels)), 2.2)
-    grid = figure.subplots(1, len(method.pixels), squeeze=False)[0]
-    for axes, (name, shares) in zip(grid, method.pixels.items(), strict=True):
+    names = [name for name in method.pixels if name != MIXED]
+    columns = min(MOST_COLUMNS, len(names))
+    rows = math.ceil(len(names) / columns)
+    figure = new_figure(1.8 * max(2, columns), 2.0 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for number, axes in enumerate(grid.ravel()):
+        if number >= len(names):
+            axes.set_axis_off()
+            continue
+        shares = method.pixels[names[number]]
         kept, found = shares.background_kept, shares.particle_found
         _matrix(axes, np.array([[kept, 1 - kept], [1 - found, found]]), ("carbon", "particle"))
-        axes.set_title(name)
-    for axes in grid[1:]:
-        axes.set_yticks([])
-    grid[0].set_ylabel("truth")
+        axes.set_title(names[number])
+        if number % columns:
+            axes.set_yticks([])
+        else:
+            axes.set_ylabel("truth")
     return figure
 
 
 def threshold_chart(method: MethodResult) -> "Figure":
     """Precision and recall of pixels against the probability threshold, by material."""
-    names = [name for name, points in method.thresholds.items() if points]
+    names = [name for name, points in method.thresholds.items() if points and name != MIXED]
     figure = new_figure(7.2, 2.6)
     left, right = figure.subplots(1, 2, sharey=True)
     lowest = 1.0

@@ -18,10 +18,8 @@ from analysis.metrics import (
 from analysis.training.evaluation.intervals import Estimate, bootstrap, wilson
 from analysis.training.evaluation.scores import CaseScore, ParticleScore
 
-BACKGROUND = "background"
 STACKING_FAULT = "stacking_fault"
 TWIN = "twin"
-MOST_TRUTH_IN_BACKGROUND = 0.05  # of the area of a found region that is no particle
 TILTED_DEG = (2.0, 7.0)  # off axis by so little that it may be taken for on axis
 
 
@@ -95,19 +93,10 @@ def accuracy_gain(better: Sequence[CaseScore], worse: Sequence[CaseScore]) -> Es
 
 
 def _judged(score: CaseScore) -> Iterator[tuple[int, ParticleScore]]:
-    """True class index and particle, of those that were given a class and have a true one."""
+    """Index of the class shown, and particle, of those that were given a class and show one."""
     for each in score.particles:
-        name = _true_class(each)
-        if name is not None and each.probabilities is not None:
-            yield CLASS_NAMES.index(name), each
-
-
-def _true_class(each: ParticleScore) -> str | None:
-    """Of a particle; background where next to nothing is covered; else nobody knows."""
-    if each.true_nm is not None:
-        return each.true_class
-    nothing_there = each.on_truth is not None and each.on_truth <= MOST_TRUTH_IN_BACKGROUND
-    return BACKGROUND if nothing_there else None
+        if each.shown_class is not None and each.probabilities is not None:
+            yield CLASS_NAMES.index(each.shown_class), each
 
 
 def _matrix(score: CaseScore) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analysis.pipeline import PUBLISHED_FEATURES
 from analysis.training.evaluation.markdown import number, percent
 from analysis.training.evaluation.results import MethodResult
 from analysis.training.evaluation.summaries import ALL, Bias
@@ -21,8 +22,13 @@ class Goal:
     reached: bool | None
 
 
-def goals(judged: MethodResult) -> list[Goal]:
-    """The project's own goals for the core set, the real patches and the classes."""
+def goals(methods: Sequence[MethodResult]) -> list[Goal]:
+    """The project's own goals for the core set, the real patches and the classes.
+
+    Args:
+        methods: the first is the one that is judged.
+    """
+    judged = methods[0]
     core = judged.core[ALL]
     found = [
         _at_least("mean Dice, core set", 0.97, core.dice.value),
@@ -46,6 +52,11 @@ def goals(judged: MethodResult) -> list[Goal]:
             _at_least("balanced accuracy of five classes", 0.93, accuracy),
             _at_most("expected calibration error", 0.05, error, as_percent=False),
         ]
+    found += [
+        _at_least(f"balanced accuracy above that of {each.name}", 0.10, each.behind_judged.value)
+        for each in methods
+        if each.feature_set == PUBLISHED_FEATURES and each.behind_judged is not None
+    ]
     return found
 
 

@@ -7,10 +7,26 @@ from typing import Any
 from analysis.forest import CLASS_NAMES
 from analysis.training.evaluation.classes import ClassReport
 from analysis.training.evaluation.intervals import Estimate
+from analysis.training.evaluation.records import Progress
 from analysis.training.evaluation.results import MethodResult, RealSummary
+from analysis.training.evaluation.run import Plan, evaluate
 from analysis.training.evaluation.summaries import ALL, Summary
 
 DIGITS = 4
+
+
+def measured(plan: Plan, progress: Progress) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Figures and domain of the first bundle of the plan, from a whole evaluation.
+
+    Its scores are kept in the plan's folder of work: a report on the same bundle, whatever its
+    manifest has come to say by then, is written without doing them again.
+
+    Args:
+        plan: with a draft of the bundle, its manifest without these figures.
+        progress: as in `run.evaluate`.
+    """
+    found = evaluate(plan, "", "", progress).evaluation
+    return metrics(found.judged, found.seed, found.margin_nm), domain(found.judged)
 
 
 def metrics(result: MethodResult, seed: int, margin_nm: float) -> dict[str, Any]:
@@ -32,7 +48,7 @@ def metrics(result: MethodResult, seed: int, margin_nm: float) -> dict[str, Any]
     if result.real is not None:
         found["real_patches"] = _real(result.real, margin_nm)
     if result.classes is not None:
-        found["forest_held_out"] = _classes(result.classes)
+        found["forest_test"] = _classes(result.classes)
     return found
 
 

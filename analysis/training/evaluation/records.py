@@ -20,6 +20,7 @@ from analysis.training.evaluation.scores import CaseScore, as_json, from_json, s
 CODE = (
     "*.py",
     "simulation/*.py",
+    "training/fit_forest.py",
     "training/micrographs.py",
     "training/evaluation/carbon.py",
     "training/evaluation/cases.py",

@@ -40,7 +40,7 @@ def report(evaluation: Evaluation, pictures: Pictures, notes: Notes) -> str:
     """
     sections = [
         _head(evaluation, notes),
-        _goals(evaluation.judged),
+        _goals(evaluation),
         _segmentation(evaluation, pictures, notes),
         _diameters(evaluation.judged, pictures, notes),
         real_section(evaluation, notes),
@@ -66,9 +66,12 @@ def _head(evaluation: Evaluation, notes: Notes) -> str:
     )
 
 
-def _goals(judged: MethodResult) -> str:
-    rows = [[goal.what, goal.asked, goal.found, REACHED[goal.reached]] for goal in goals(judged)]
-    return f"## Asked and reached: {judged.name}\n\n" + table(
+def _goals(evaluation: Evaluation) -> str:
+    rows = [
+        [goal.what, goal.asked, goal.found, REACHED[goal.reached]]
+        for goal in goals(evaluation.methods)
+    ]
+    return f"## Asked and reached: {evaluation.judged.name}\n\n" + table(
         ["", "asked", "measured", "reached"], rows
     )
 

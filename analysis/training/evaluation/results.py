@@ -74,14 +74,16 @@ class RealSummary:
 class MethodResult:
     """What one method scored; what was not measured is empty or None.
 
-    `group`: names of methods that differ in scale alone share it. `behind_judged`: by how much
-    its balanced accuracy is below that of the judged bundle, on the same fields.
+    `group`: names of methods that differ in scale alone share it. `feature_set`: of a bundle.
+    `behind_judged`: by how much its balanced accuracy is below that of the judged bundle, on the
+    same fields.
     """
 
     name: str
     group: str
     identity: str
     about: str
+    feature_set: str | None
     core: Mapping[str, Summary]
     unseen: Mapping[str, Summary]
     empty: Summary | None

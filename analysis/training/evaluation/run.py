@@ -84,7 +84,6 @@ def evaluate(plan: Plan, date: str, command: str, progress: Progress) -> Made:
         progress: called with (stage, done, in all).
 
     Raises:
-        EvaluationError: a set is missing and cannot be simulated.
         FileNotFoundError: no real patches in the folder.
     """
     folders = sets.prepared(plan.data, plan.counts, plan.processes, progress)
@@ -103,7 +102,7 @@ def evaluate(plan: Plan, date: str, command: str, progress: Progress) -> Made:
         margin_nm=plan.margin_nm,
         sets=tuple(sets.facts(folder, name, plan.counts) for name, folder in folders.items()),
         methods=tuple(_result(each, scores, curves.get(each.name, {}), judged) for each in methods),
-        failures=failures([*scores["core"][judged], *scores["empty"][judged]]),
+        failures=failures([*scores["core"][judged], *scores.get("empty", {}).get(judged, ())]),
     )
     return Made(evaluation=evaluation, methods=methods, sources=sources, scores=scores)
 
@@ -185,6 +184,9 @@ def _result(
         group=method.group,
         identity=method.identity,
         about=method.about,
+        feature_set=method.bundle.manifest.feature_set
+        if isinstance(method, BundleMethod)
+        else None,
         core=summed_by_material(core),
         unseen=summed_by_material(unseen) if unseen else {},
         empty=summarised(empty) if empty else None,

@@ -13,10 +13,13 @@ from analysis.metrics import PixelCounts, match_instances, pixel_counts
 from analysis.regions import equivalent_diameter_nm
 from analysis.training.evaluation.cases import Case, Truth
 from analysis.training.evaluation.methods import Found
+from analysis.training.fit_forest import MERGED_SHARE, MOST_TRUTH_IN_BACKGROUND
+from analysis.training.micrographs import AGGLOMERATION
 
 IOU = 0.5
 PROBABILITY_BINS = 20  # thresholds 0.05 apart
 FULL_PROBABILITY = 255
+BACKGROUND = "background"
 LEAST_KEPT_NM = 0.5  # specks of a noisy threshold, by the thousand; no particle is that small
 
 
@@ -25,16 +28,16 @@ class ParticleScore:
     """A particle of the truth and the one found in its place; None for what has no partner.
 
     Diameters are area-equivalent, of what lies in the picture. `at_border`: either is cut.
-    `on_truth`: share of the found area that covers any particle of the truth. `probabilities`: of
-    the classes, in the order of `CLASS_NAMES`.
+    `true_class`: of the particle of the truth. `shown_class`: what the found region shows, see
+    `shown_class`. `probabilities`: of the classes, in the order of `CLASS_NAMES`.
     """
 
     true_nm: float | None
     found_nm: float | None
     iou: float | None
     at_border: bool
-    on_truth: float | None = None
     true_class: str | None = None
+    shown_class: str | None = None
     fault: str | None = None
     tilt_deg: float | None = None
     probabilities: tuple[float, ...] | None = None
@@ -126,8 +129,7 @@ def _particles(case: Case, found: Found) -> tuple[ParticleScore, ...]:
     ]
     trios += [(label, 0, None) for label in matching.missed]
     trios += [(0, seen, None) for seen in matching.invented if found_nm[seen] >= LEAST_KEPT_NM]
-    on_truth = np.bincount(found.labels[case.labels != 0], minlength=int(found.labels.max()) + 1)
-    areas = np.bincount(found.labels.ravel())
+    areas_px = np.bincount(case.labels.ravel())
     cut_true, cut_found = _at_border(case.labels), _at_border(found.labels)
     particles = []
     for true, seen, iou in trios:
@@ -138,14 +140,38 @@ def _particles(case: Case, found: Found) -> tuple[ParticleScore, ...]:
                 found_nm=found_nm.get(seen),
                 iou=iou,
                 at_border=true in cut_true or seen in cut_found,
-                on_truth=round(float(on_truth[seen] / areas[seen]), 4) if seen else None,
                 true_class=region.class_name,
+                shown_class=shown_class(case, found.labels == seen, areas_px, true)
+                if seen in found.probabilities
+                else None,
                 fault=region.fault,
                 tilt_deg=region.tilt_deg,
                 probabilities=found.probabilities.get(seen),
             )
         )
     return tuple(particles)
+
+
+def shown_class(
+    case: Case, region: NDArray[np.bool_], areas_px: NDArray[np.integer], matched: int
+) -> str | None:
+    """What a region shows, which is what the forest should say of it; None where nobody knows.
+
+    Background where next to nothing of it is particle; an agglomeration where it holds much of
+    two or more; else the class of the particle it matches. The rule the forest is trained by.
+
+    Args:
+        case: with the truth.
+        region: (H, W).
+        areas_px: of each label of the truth.
+        matched: label it matches, or 0.
+    """
+    covered = np.bincount(case.labels[region], minlength=len(areas_px))
+    if covered[1:].sum() <= MOST_TRUTH_IN_BACKGROUND * covered.sum():
+        return BACKGROUND
+    if np.count_nonzero(covered[1:] >= MERGED_SHARE * np.maximum(areas_px[1:], 1)) > 1:
+        return AGGLOMERATION
+    return case.regions.get(matched, Truth()).class_name
 
 
 def _diameters_nm(labels: NDArray[np.integer], pixel_size_nm: float) -> dict[int, float]:

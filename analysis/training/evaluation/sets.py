@@ -1,7 +1,6 @@
 """The simulated sets an evaluation needs: those there are, and the rest made from their recipes."""
 
 import hashlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +9,7 @@ from analysis.simulation.recipes import RECIPES
 from analysis.training.evaluation.records import Progress
 from analysis.training.evaluation.results import SetFacts
 
-SIMULATOR = ("abtem", "ase")
 UNFINISHED = "-unfinished"  # the name of a set until it is whole: a part is never taken for it
-
-
-class EvaluationError(Exception):
-    """The evaluation lacks something it cannot do without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +37,10 @@ def prepared(data: Path, counts: Counts, processes: int, progress: Progress) -> 
         counts: a folder with fewer fields is taken as it is.
         processes: for the simulation.
         progress: called with (stage, fields there, fields wanted).
-
-    Raises:
-        EvaluationError: a set is missing and the simulator is not installed.
     """
     wanted = {name: getattr(counts, name) for name in RECIPES if getattr(counts, name, 0)}
     folders = {name: data / name for name in wanted}
     missing = [name for name, folder in folders.items() if not field_paths(folder)]
-    if missing and any(importlib.util.find_spec(module) is None for module in SIMULATOR):
-        raise EvaluationError(
-            f"{data} holds no fields for {', '.join(missing)}, and nothing to simulate them with: "
-            "install it with `pip install 'fringewatch[simulate]'`"
-        )
     for name in missing:
         recipe, unfinished = RECIPES[name], data / f"{name}{UNFINISHED}"
         simulate(

@@ -116,10 +116,10 @@ def bias(
 def class_balanced_accuracy(scores: Iterable[CaseScore]) -> float:
     """Mean recall of the classes of matched particles that have at least ten examples."""
     pairs = [
-        (CLASS_NAMES.index(each.true_class), CLASS_NAMES.index(each.found_class))
+        (CLASS_NAMES.index(each.shown_class), CLASS_NAMES.index(each.found_class))
         for score in scores
         for each in score.particles
-        if each.iou is not None and each.true_class and each.found_class
+        if each.iou is not None and each.shown_class and each.found_class
     ]
     if not pairs:
         return math.nan

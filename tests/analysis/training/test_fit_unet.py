@@ -97,7 +97,7 @@ def test_a_renderer_that_dies_is_noticed(sources):
     with SamplePool(sources, seed=1) as pool:
         pool._processes[0].terminate()
         pool._processes[0].join()
-        with pytest.raises(RuntimeError, match="renderers"):
+        with pytest.raises(TrainingError, match="renderers"):
             pool.batch(1)
 
 

@@ -206,6 +206,14 @@ def test_a_part_of_the_image_keeps_its_part_of_the_mask(tmp_path, seed):
     assert (found == particle).mean() > 0.85
 
 
+def test_of_a_large_image_no_more_than_31_nm_are_taken_at_once(tmp_path):
+    instances = np.zeros((1700, 900), np.uint8)
+    instances[:, ::2] = 1
+    ((found,), _) = labelled_images(put(tmp_path, instances=instances))
+    sample = draw_labelled(found, np.random.default_rng(1), UNCHANGED)
+    assert sample.network_input.shape == (768, 768)
+
+
 def test_a_stated_pixel_size_resamples_to_that_of_the_model(tmp_path):
     ((found,), _) = labelled_images(put(tmp_path))
     finer = LabelledImage(image=found.image, mask=found.mask, pixel_size_nm=SIZE_NM / 2)

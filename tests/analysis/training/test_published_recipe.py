@@ -12,6 +12,7 @@ from analysis.training.published_recipe import (
     PublishedRecipe,
     _positions,
     _turned,
+    _with,
     fit_published,
     is_over,
     pictures_of,
@@ -62,6 +63,16 @@ def test_the_numbers_are_those_of_the_paper():
 )
 def test_it_ends_after_two_epochs_that_bring_less_than_a_thousandth(losses, over):
     assert is_over(history(*losses), PAPER) == over
+
+
+def test_the_weights_of_the_lowest_loss_are_kept_and_not_the_last():
+    standing = NOTHING
+    for epoch, loss in enumerate((0.5, 0.3, 0.4), start=1):
+        moment = Moment(step=epoch, loss=1.0, held_out_loss=loss)
+        standing = _with(standing, moment, [np.float32(epoch)])
+    assert (standing.step, standing.best_step) == (3, 2)
+    assert standing.best == [2]
+    assert standing.weights == [3]
 
 
 def test_a_micrograph_of_1024_pixels_gives_its_four_images_without_the_empty_ones():

@@ -11,7 +11,7 @@ FAULT, NONE, MISORIENTED, AGGLOMERATION, BACKGROUND = CLASS_NAMES
 
 
 def told(true, seen, **more):
-    return particle(5, 5, true_class=true, found_class=seen, **more)
+    return particle(5, 5, shown_class=true, found_class=seen, **more)
 
 
 def test_the_confusion_has_the_truth_in_rows():
@@ -23,18 +23,14 @@ def test_the_confusion_has_the_truth_in_rows():
     assert (report.particles, report.fields) == (3, 2)
 
 
-def test_background_is_what_covers_next_to_nothing():
-    false = particle(None, 4, on_truth=0.01, found_class=FAULT)
-    half = particle(None, 4, on_truth=0.4, found_class=FAULT)  # part of a particle: nobody knows
-    report = class_report([score(told(NONE, NONE), false, half)])
+def test_what_shows_no_class_or_was_given_none_is_not_judged():
+    invented = particle(None, 4, shown_class=BACKGROUND, found_class=FAULT)
+    part = particle(None, 4, found_class=FAULT)  # of a particle: nobody knows
+    missed, untold = particle(5, true_class=FAULT), particle(5, 5, shown_class=FAULT)
+    report = class_report([score(told(NONE, NONE), invented, part, missed, untold)])
     assert report.confusion[4][0] == 1
     assert report.particles == 2
-
-
-def test_what_was_missed_or_given_no_class_is_not_judged():
-    report = class_report([score(told(NONE, NONE), particle(5, true_class=FAULT), particle(5, 5))])
-    assert report.particles == 1
-    assert class_report([score(particle(5, 5, true_class=FAULT))]) is None
+    assert class_report([score(missed, untold)]) is None
 
 
 def test_twins_and_tilts_are_counted_apart():

@@ -20,7 +20,6 @@ def test_a_shifted_square_shares_what_it_covers():
     (pair,) = result.particles
     assert pair.iou == approx(1200 / 2000)
     assert (pair.true_nm, pair.found_nm) == (approx(DIAMETER_NM, abs=1e-3),) * 2
-    assert pair.on_truth == approx(0.75)
     assert not pair.at_border
 
 
@@ -35,7 +34,6 @@ def test_what_has_no_partner_stands_alone():
         (False, True),
         (True, False),
     ]
-    assert result.particles[2].on_truth == 0
 
 
 def test_a_particle_is_at_the_border_if_either_is_cut():
@@ -43,6 +41,35 @@ def test_a_particle_is_at_the_border_if_either_is_cut():
     for truth, seen in ((cut, whole), (whole, cut)):
         (pair,) = score("key", case(truth), found(seen)).particles
         assert pair.at_border
+
+
+def shown(truth, classes, *boxes):
+    """What each of these regions shows."""
+    labels = squares(*boxes)
+    answer = found(labels, dict.fromkeys(range(1, len(boxes) + 1), "misoriented"))
+    particles = score("key", case(truth, classes), answer).particles
+    return [each.shown_class for each in particles if each.found_nm is not None]
+
+
+def test_a_region_shows_the_class_of_what_it_matches():
+    truth = squares((50, 50, SIDE))
+    assert shown(truth, {1: "stacking_fault"}, (50, 55, SIDE)) == ["stacking_fault"]
+
+
+def test_a_region_on_bare_carbon_shows_background():
+    truth = squares((50, 50, SIDE))
+    classes = {1: "stacking_fault"}
+    assert shown(truth, classes, (150, 150, SIDE)) == ["background"]
+    assert shown(truth, classes, (50, 88, SIDE)) == ["background"]  # 5 % of it on the particle
+    assert shown(truth, classes, (50, 87, SIDE)) == [None]
+
+
+def test_a_region_over_two_particles_shows_an_agglomeration():
+    """Whatever the two are apart, and whichever of them it matches."""
+    truth = squares((50, 50, 60), (50, 110, 20))
+    classes = {1: "stacking_fault", 2: "misoriented"}
+    assert shown(truth, classes, (50, 50, 80)) == ["agglomeration"]
+    assert shown(truth, classes, (50, 50, 62)) == ["stacking_fault"]  # a tenth of the other
 
 
 def test_specks_of_a_noisy_threshold_are_not_kept():

@@ -21,12 +21,6 @@ def test_a_set_that_is_there_is_taken_as_it_is(tmp_path):
     assert (facts.fields, len(facts.digest)) == (1, 12)
 
 
-def test_without_a_simulator_the_missing_set_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(sets, "SIMULATOR", ("no_such_simulator",))
-    with pytest.raises(sets.EvaluationError, match=r"core.*simulate"):
-        sets.prepared(tmp_path, CORE_ALONE, 1, nothing)
-
-
 def test_a_part_of_a_set_is_never_taken_for_it(tmp_path, monkeypatch):
     """A simulation that is stopped leaves its fields under another name."""
 

@@ -69,9 +69,9 @@ def test_mixed_fields_count_among_all_and_under_no_material():
 
 
 def test_class_accuracy_leaves_out_classes_with_few_examples():
-    often = [particle(5, 5, true_class="misoriented", found_class="misoriented")] * 15
-    wrong = [particle(5, 5, true_class="misoriented", found_class="background")] * 5
-    rare = [particle(5, 5, true_class="stacking_fault", found_class="misoriented")] * 9
+    often = [particle(5, 5, shown_class="misoriented", found_class="misoriented")] * 15
+    wrong = [particle(5, 5, shown_class="misoriented", found_class="background")] * 5
+    rare = [particle(5, 5, shown_class="stacking_fault", found_class="misoriented")] * 9
     assert class_balanced_accuracy([score(*often, *wrong, *rare)]) == approx(0.75)
     assert math.isnan(class_balanced_accuracy([score(particle(5, 5))]))
 
