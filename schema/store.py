@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 from schema import ledger
 from schema.columns import AnyRow
 from schema.errors import StoreError
+from schema.feature_columns import FEATURE_COLUMNS
 from schema.records import (
     CLASS_NAMES,
     AnalysisRecord,
@@ -30,7 +31,6 @@ from schema.serial import finite
 from schema.sightings import batches
 from schema.summaries import summarise
 from schema.tables import (
-    FEATURE_COLUMNS,
     Analysis,
     AnalysisSummary,
     Base,

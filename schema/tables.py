@@ -22,20 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from schema.columns import LocalTime, PathBytes, UtcTime
+from schema.feature_columns import FeatureColumns
 from schema.records import CLASS_NAMES, FileState
-
-FEATURE_COLUMNS = (
-    "fourier_mean",
-    "fourier_std",
-    "fourier_centroid_per_nm",
-    "intensity_mean",
-    "intensity_std",
-    "published_fourier_mean",
-    "published_fourier_std",
-    "published_fourier_centroid_px",
-    "published_intensity_mean",
-    "published_intensity_std",
-)
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -306,7 +294,7 @@ class AnalysisSummary(Base):
     size_histogram_json: Mapped[str] = mapped_column(Text)
 
 
-class Particle(Base):
+class Particle(FeatureColumns, Base):
     """One region of one result. Every nm value is NULL where the pixel size is unknown.
 
     `class_code` indexes `CLASS_NAMES`: one byte instead of a name in each of a million rows and
@@ -363,13 +351,3 @@ class Particle(Base):
     p_misoriented: Mapped[float | None]
     p_agglomeration: Mapped[float | None]
     p_background: Mapped[float | None]
-    fourier_mean: Mapped[float | None]
-    fourier_std: Mapped[float | None]
-    fourier_centroid_per_nm: Mapped[float | None]
-    intensity_mean: Mapped[float | None]
-    intensity_std: Mapped[float | None]
-    published_fourier_mean: Mapped[float | None]
-    published_fourier_std: Mapped[float | None]
-    published_fourier_centroid_px: Mapped[float | None]
-    published_intensity_mean: Mapped[float | None]
-    published_intensity_std: Mapped[float | None]

@@ -12,7 +12,7 @@ approx = pytest.approx
 SIZE_NM = 0.04
 Y, X = places_nm(SIZE_NM, 8.0)
 DISC = disc_of(Y, X, 5.0)
-FAULT_NORMAL_RAD = 0.3
+FAULT_NORMAL_RAD = math.pi / 6  # its mirror image lies between the reflections
 AMPLITUDE = 5.0
 
 

@@ -73,12 +73,12 @@ def test_noise_is_seldom_a_reflection_and_never_a_strong_one():
 def test_a_side_lobe_or_the_opposite_reflection_is_no_other_reflection():
     y, x = places_nm(0.04, FIELD_NM)
     lattice = sum(wave(y, x, q, angle) for q, angle in ((4.0, 0.0), (4.0, math.pi / 2)))
-    picture = 5 * lattice + white_noise(x.shape, 0.04, 4)
+    picture = 12 * lattice + white_noise(x.shape, 0.04, 4)
     found = seen(picture, disc_of(y, x, DIAMETER_NM), 0.04)
-    strong = [
-        one for one in found.reflections if one.strength > 0.2 * found.reflections[0].strength
-    ]
-    assert len(strong) == 2
+    # The first side lobe of a disc has 1.7 % of the power: far above the noise here.
+    assert 0.01 * found.reflections[0].strength > 5
+    near = [one for one in found.reflections if 3 < math.hypot(*one.q_per_nm) < 5]
+    assert len(near) == 2
     assert len(by_direction(found.reflections[:2])) == 2
 
 

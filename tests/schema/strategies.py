@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from schema.feature_columns import FEATURE_COLUMNS
 from schema.records import (
     CLASS_NAMES,
     AnalysisRecord,
@@ -13,7 +14,6 @@ from schema.records import (
     PipelineRecord,
     ResultRecord,
 )
-from schema.tables import FEATURE_COLUMNS
 
 hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
 words = st.text(st.characters(codec="utf-8"), max_size=20)

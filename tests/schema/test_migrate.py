@@ -1,13 +1,17 @@
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
 
-from schema import engine, migrate
+from schema import engine, migrate, queries, store
 from schema.errors import NotOurDatabase, SchemaTooNew, SchemaTooOld, StateError
+from schema.feature_columns import FEATURE_COLUMNS
 from schema.tables import Base
-from tests.schema.examples import NOW, done, result
+from tests.schema.examples import NOW, done, particle, result
+
+OLD_DATABASES = sorted((Path(__file__).parent / "databases").glob("schema_*.sql"))
 
 
 def structure(connection) -> dict[str, str]:
@@ -73,16 +77,17 @@ def test_an_older_database_is_copied_before_it_is_changed(database, writer, monk
     with writer.begin() as connection:
         done(connection, "a.dm4", result())
     writer.dispose()
-    monkeypatch.setattr(migrate, "SCHEMA_VERSION", migrate.SCHEMA_VERSION + 1)
+    made = migrate.SCHEMA_VERSION
+    monkeypatch.setattr(migrate, "SCHEMA_VERSION", made + 1)
     too_old = pytest.raises(SchemaTooOld, match="upgrade-db")
     with engine.reader(database).connect() as connection, too_old:
         migrate.check(connection)
     backup = migrate.upgrade(database, NOW)
     assert backup is not None
-    assert backup.name == "fringewatch.sqlite.schema-1-20260301T093000Z.backup"
+    assert backup.name == f"fringewatch.sqlite.schema-{made}-20260301T093000Z.backup"
     with closing(sqlite3.connect(backup)) as old:
         assert old.execute("SELECT state FROM source_file").fetchall() == [("done",)]
-        assert old.execute("PRAGMA user_version").fetchone() == (1,)
+        assert old.execute("PRAGMA user_version").fetchone() == (made,)
     with engine.reader(database).connect() as connection:
         migrate.check(connection)
 
@@ -103,8 +108,67 @@ def test_rows_that_refer_to_nothing_stop_the_migration(database, monkeypatch):
         connection.execute("PRAGMA foreign_keys=OFF")
         connection.execute("INSERT INTO analysis_summary VALUES (99,0,0,0,0,0,0,0,0,0,0,0,0,'')")
         connection.commit()
-    monkeypatch.setattr(migrate, "SCHEMA_VERSION", migrate.SCHEMA_VERSION + 1)
+    made = migrate.SCHEMA_VERSION
+    monkeypatch.setattr(migrate, "SCHEMA_VERSION", made + 1)
     with pytest.raises(StateError, match="refer to rows"):
         migrate.upgrade(database, NOW)
     with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (made,)
+
+
+@pytest.fixture(params=OLD_DATABASES, ids=lambda path: path.stem)
+def old_database(request, tmp_path) -> Path:
+    """A database of every schema that there was before this one."""
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(request.param.read_text())
+    return path
+
+
+def test_there_is_an_old_database_of_every_schema():
+    numbers = [int(path.stem.removeprefix("schema_")) for path in OLD_DATABASES]
+    assert numbers == list(range(1, migrate.SCHEMA_VERSION))
+
+
+def test_every_old_database_migrates_to_the_tables_of_this_release(old_database, database):
+    assert migrate.upgrade(old_database, NOW) is not None
+    found = []
+    for path in (old_database, database):
+        with engine.reader(path).connect() as connection:
+            migrate.check(connection)
+            found.append(structure(connection))
+    assert found[0] == found[1]
+
+
+def test_an_old_database_keeps_its_particles_and_takes_new_ones(old_database):
+    with closing(sqlite3.connect(old_database)) as old:
+        old.row_factory = sqlite3.Row
+        before = [dict(row) for row in old.execute("SELECT * FROM particle ORDER BY id")]
+    migrate.upgrade(old_database, NOW)
+    every = {name: float(number) for number, name in enumerate(FEATURE_COLUMNS)}
+    owner = engine.writer(old_database)
+    with owner.begin() as connection:
+        shown = queries.view_columns(connection, "current_particle")
+        done(connection, "new.dm4", result("new", particles=(particle(1, features=every),)))
+    owner.dispose()
+    with closing(sqlite3.connect(old_database)) as migrated:
+        migrated.row_factory = sqlite3.Row
+        after = [dict(row) for row in migrated.execute("SELECT * FROM particle ORDER BY id")]
+    assert set(FEATURE_COLUMNS) <= set(shown)
+    assert len(after) == len(before) + 1
+    for old_row, row in zip(before, after, strict=False):
+        assert {name: row[name] for name in old_row} == old_row
+        assert {row[name] for name in set(row) - set(old_row)} == {None}
+    assert {name: after[-1][name] for name in FEATURE_COLUMNS} == every
+
+
+def test_results_of_an_old_database_are_read_as_they_were_committed(old_database):
+    migrate.upgrade(old_database, NOW)
+    expected = [particle(1), particle(2, None, features={"intensity_mean": 1.0})]
+    with engine.reader(old_database).connect() as connection:
+        (key,) = connection.exec_driver_sql(
+            "SELECT natural_key FROM analysis ORDER BY id LIMIT 1"
+        ).one()
+        found = store.read_result(connection, key).particles
+    assert found[1] == expected[1]
+    assert set(found[0].features) == set(FEATURE_COLUMNS[:5])

@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy import text
 
 from schema import ledger, queries
+from schema.feature_columns import FEATURE_COLUMNS
 from schema.records import CLASS_NAMES
-from schema.tables import FEATURE_COLUMNS
 from tests.schema.examples import NOW, arrival, done, particle, result, see
 
 # The contract with users, as the design page lists it.
