@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import read_arrays
 from analysis.errors import BundleError
-from analysis.features import FEATURE_NAMES, PUBLISHED_FEATURE_NAMES
+from analysis.features import FEATURE_NAMES, PUBLISHED_FEATURE_NAMES, PUBLISHED_FEATURES
 from analysis.forest import Forest
 from analysis.preprocess import PreprocessRecipe
 from analysis.segment import Segmenter
@@ -31,7 +31,6 @@ MANIFEST_BYTES = 2**20
 LARGEST_FILE = 2**27  # bytes: sixty-four first filters have 67 MB of weights
 MOST_FILTERS = 64
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-KNOWN_FEATURES = frozenset((*FEATURE_NAMES, *PUBLISHED_FEATURE_NAMES))
 FOREST_TOLERANCE = 1e-6
 LARGEST_CHECK = 200
 
@@ -42,7 +41,7 @@ class Manifest:
 
     `pixel_size_range_nm`: lowest and highest pixel side it was trained for, in nm.
     `reliable_diameter_nm`: below this equivalent diameter its particles are not counted.
-    `features`: the feature set of the forest, its names in the forest's order.
+    `feature_set`, `feature_names`: what is computed of each particle, in the forest's order.
     `training`, `metrics`, `domain`: as measured, for people; `domain` says between which doses,
     defoci and sizes the model was found to be reliable.
     `files`: SHA-256 of each file beside the manifest; `sha256`: of the manifest itself.
@@ -130,6 +129,7 @@ def load(folder: Path, device: str = "auto") -> Bundle:
         BundleError: a file is missing, damaged, or not what the manifest describes.
     """
     manifest = verified(folder)
+    _check_features(manifest)
     contents = {name: folder / name for name in manifest.files}
     return Bundle(
         manifest=manifest,
@@ -252,6 +252,16 @@ def _check_ranges(manifest: Manifest) -> None:
         raise ValueError(f"unknown files {unknown}")
 
 
+def _check_features(manifest: Manifest) -> None:
+    published = manifest.feature_set == PUBLISHED_FEATURES
+    known = PUBLISHED_FEATURE_NAMES if published else FEATURE_NAMES
+    if unknown := sorted(set(manifest.feature_names) - set(known)):
+        raise BundleError(
+            f"{manifest.name} wants the feature {unknown[0]!r} of the set "
+            f"{manifest.feature_set!r}, which this release does not compute."
+        )
+
+
 def _checked(folder: Path, name: str, digest: str) -> Path:
     """The path of a file whose content has the stated hash."""
     path = folder / name
@@ -283,10 +293,6 @@ def _forest(manifest: Manifest, contents: Mapping[str, Path]) -> Forest | None:
         return None
     if FOREST_CHECK_NAME not in contents:
         raise BundleError(f"{FOREST_NAME} comes without {FOREST_CHECK_NAME}.")
-    if unknown := sorted(set(manifest.feature_names) - KNOWN_FEATURES):
-        raise BundleError(
-            f"{FOREST_NAME} wants the feature {unknown[0]!r}, which this release does not compute."
-        )
     forest = Forest.load(contents[FOREST_NAME])
     try:
         stored = read_arrays(contents[FOREST_CHECK_NAME], LARGEST_FILE)

@@ -1,12 +1,15 @@
-"""The five features of one region by which the forest tells its class.
+"""The features of one region by which the forest tells its class.
 
 After Groschner, Choi and Scott (2021): mean, deviation and centre of mass of the radial Fourier
 profile, mean and deviation in real space. Here they belong to the particle, not to the picture:
 in nm and nm⁻¹, per area, in units of the field's background, so that neither the crop nor the
-magnification changes them. `published_features` keeps the paper's definition in pixels.
+magnification changes them. What shows a fault, a second particle or the lack of a lattice is in
+`lattice`, `phases`, `texture` and `outline`. `published_features` keeps the paper's definition in
+pixels.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,17 +18,35 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import erf
 
+from analysis.lattice import LATTICE_FEATURE_NAMES, lattice_features
+from analysis.outline import (
+    OUTLINE_FEATURE_NAMES,
+    SHADE_FEATURE_NAMES,
+    outline_features,
+    shade_features,
+)
+from analysis.phases import PHASE_FEATURE_NAMES, phase_features
+from analysis.reflections import find_lattice
 from analysis.regions import Labels, Region
-from analysis.spectrum import bin_centres_per_nm, radial_power
+from analysis.spectrum import Spectrum, bin_centres_per_nm, radial_mean, spectrum
+from analysis.texture import TEXTURE_FEATURE_NAMES, texture_features
 
-FEATURE_SET_VERSION = "fringewatch-1"
-FEATURE_NAMES = (
+FEATURE_SET_VERSION = "fringewatch-2"
+PROFILE_FEATURE_NAMES = (
     "fourier_mean",
     "fourier_std",
     "fourier_centroid_per_nm",
     "intensity_mean",
     "intensity_std",
+)  # all of feature set fringewatch-1, whose forests are still read
+CRYSTAL_FEATURE_NAMES = (*LATTICE_FEATURE_NAMES, *PHASE_FEATURE_NAMES, *TEXTURE_FEATURE_NAMES)
+FEATURE_NAMES = (
+    *PROFILE_FEATURE_NAMES,
+    *CRYSTAL_FEATURE_NAMES,
+    *OUTLINE_FEATURE_NAMES,
+    *SHADE_FEATURE_NAMES,
 )
+PUBLISHED_FEATURES = "published"  # the feature set of the paper's five
 PUBLISHED_FEATURE_NAMES = (
     "published_fourier_mean",
     "published_fourier_std",
@@ -94,8 +115,9 @@ def region_features(
     region: Region,
     pixel_size_nm: float | None,
     background: Background,
+    names: Sequence[str] = FEATURE_NAMES,
 ) -> dict[str, float | None]:
-    """The five features of one region, by name in the order of `FEATURE_NAMES`.
+    """The features of one region, by name in the order of `names`.
 
     Every pixel has a weight w: 1 inside the region, falling as a raised cosine to 0 at 0.5 nm
     outside it and at the edge of the micrograph. With I in units of the background deviation σ,
@@ -110,33 +132,74 @@ def region_features(
     fourier_mean, fourier_std: of the profile, in σ²·nm². fourier_centroid_per_nm: Σ q·P / Σ P.
     intensity_mean, intensity_std: weighted, above the background level, in σ; of the micrograph
     smoothed by a Gaussian of 0.05 nm, as the background is, since noise per pixel depends on
-    the pixel.
+    the pixel. The others are those of `lattice_features`, `phase_features`, `texture_features`,
+    `outline_features` and `shade_features`.
 
     Args:
         native: (H, W) float32, despiked, at the camera's own pixels.
         labels: (H, W) integer.
         region: one of those labels.
-        pixel_size_nm: side of a pixel; where None the Fourier features are None, and the others
+        pixel_size_nm: side of a pixel; where None, what needs it is None, and the intensities
             are those of the bare region without smoothing.
         background: of the same field and pixel size.
+        names: which features; what none of them needs is not computed.
 
     Returns:
-        Each feature, or None where it has no value: a background without deviation, no pixel
-        size, too coarse pixels, a region without contrast (centroid).
+        Each feature. A region without a single reflection has values too, which each docstring
+        names. None stands only where nothing can be said: a background without deviation, no
+        pixel size (all but intensity and outline), pixels too coarse for any lattice (over
+        0.3 nm), a region without contrast (centroid).
+
+    Raises:
+        ValueError: a name is none of `FEATURE_NAMES`.
     """
-    features: dict[str, float | None] = dict.fromkeys(FEATURE_NAMES)
-    if not background.deviation > 0:
-        return features
-    box, weight = _weight(labels, region, pixel_size_nm)
-    smooth = (_smoothed(native[box], pixel_size_nm) - background.level) / background.deviation
+    if unknown := sorted(set(names) - set(FEATURE_NAMES)):
+        raise ValueError(f"no feature of a region is called {unknown[0]!r}")
+    found: dict[str, float | None] = {}
+    if background.deviation > 0:
+        box, weight = _weight(labels, region, pixel_size_nm)
+        inside = np.asarray(labels[box] == region.label)
+        found |= _of_intensity(native[box], weight, pixel_size_nm, background)
+        if _any(names, OUTLINE_FEATURE_NAMES):
+            found |= outline_features(inside)
+        if pixel_size_nm is not None:
+            intensity = native[box] / np.float32(background.deviation)
+            transform = spectrum(intensity, weight, pixel_size_nm)
+            found |= _of_profile(transform)
+            if _any(names, CRYSTAL_FEATURE_NAMES):
+                found |= _of_crystal(transform, weight, inside)
+            if _any(names, SHADE_FEATURE_NAMES):
+                found |= shade_features(intensity, inside, pixel_size_nm)
+    return {name: found.get(name) for name in names}
+
+
+def _any(names: Sequence[str], of: Sequence[str]) -> bool:
+    return not set(of).isdisjoint(names)
+
+
+def _of_intensity(
+    native: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    pixel_size_nm: float | None,
+    background: Background,
+) -> dict[str, float]:
+    smooth = (_smoothed(native, pixel_size_nm) - background.level) / background.deviation
     mean = float(np.average(smooth, weights=weight))
-    features["intensity_mean"] = mean
-    features["intensity_std"] = math.sqrt(np.average((smooth - mean) ** 2, weights=weight))
-    if pixel_size_nm is not None:
-        intensity = native[box] / np.float32(background.deviation)
-        profile = radial_power(intensity, weight, pixel_size_nm)
-        features |= _of_profile(profile, bin_centres_per_nm(pixel_size_nm))
-    return features
+    deviation = math.sqrt(np.average((smooth - mean) ** 2, weights=weight))
+    return {"intensity_mean": mean, "intensity_std": deviation}
+
+
+def _of_crystal(
+    transform: Spectrum, weight: NDArray[np.float32], inside: NDArray[np.bool_]
+) -> dict[str, float]:
+    lattice = find_lattice(transform, weight)
+    if lattice is None:
+        return {}
+    return {
+        **lattice_features(lattice),
+        **phase_features(lattice, inside),
+        **texture_features(lattice, inside),
+    }
 
 
 def published_features(
@@ -197,11 +260,11 @@ def _soft_step(beyond_px: NDArray[np.float64]) -> NDArray[np.float64]:
     return half
 
 
-def _of_profile(
-    profile: NDArray[np.float64], centres_per_nm: NDArray[np.float64]
-) -> dict[str, float | None]:
-    if profile.size < LEAST_BINS:
+def _of_profile(transform: Spectrum) -> dict[str, float | None]:
+    centres_per_nm = bin_centres_per_nm(transform.pixel_size_nm)
+    if centres_per_nm.size < LEAST_BINS:
         return {}
+    profile = radial_mean(transform, transform.power())
     total = float(profile.sum())
     return {
         "fourier_mean": float(profile.mean()),

@@ -65,7 +65,8 @@ def shade_features(
 ) -> dict[str, float]:
     """Features of the slow part of the intensity, in the order of `SHADE_FEATURE_NAMES`.
 
-    The intensity smoothed by a Gaussian of 0.3 nm, inside the region: shade_low, shade_high: its
+    The intensity smoothed by a Gaussian of 0.3 nm, inside the region, where its surroundings count
+    at the rim: shade_low, shade_high: its
     5th and 95th percentile from its median, shade_std: its deviation, in σ.
     shade_with_depth: its correlation with the distance from the outline; −1 where a particle is
     darkest in its middle, near 0 where another lies on its side; 0 where either is constant.

@@ -29,7 +29,6 @@ from analysis.regions import (
 )
 
 ANALYSIS_VERSION = 2  # raised by hand when numbers change
-PUBLISHED_FEATURES = "published"
 STRETCH = 2.0  # forced beyond the pixel range by more than this: native pixels, no resampling
 FULL_PROBABILITY = 255
 
@@ -62,8 +61,8 @@ class DomainVerdict:
 class Particle:
     """One region, what it looks like, and what it is.
 
-    `features`: every name of the feature set; None for what needs a pixel size where none is
-    known. `class_name`, `class_probabilities`: None without pixel size or forest. `excluded`:
+    `features`: every one the bundle names; None for what needs a pixel size where none is known.
+    `class_name`, `class_probabilities`: None without pixel size or forest. `excluded`:
     why it stays outside statistics, or None.
     """
 
@@ -269,10 +268,12 @@ def _features(
     background: features.Background,
     manifest: Manifest,
 ) -> dict[str, float | None]:
-    """The feature set of the bundle; what needs a pixel size is None without one."""
-    if manifest.feature_set == PUBLISHED_FEATURES:
+    """The features the bundle names; what needs a pixel size is None without one."""
+    if manifest.feature_set == features.PUBLISHED_FEATURES:
         return dict(features.published_features(prepared.native, labels, region))
-    return features.region_features(prepared.native, labels, region, pixel_size_nm, background)
+    return features.region_features(
+        prepared.native, labels, region, pixel_size_nm, background, manifest.feature_names
+    )
 
 
 def _class_probabilities(

@@ -18,7 +18,7 @@ from analysis import features
 from analysis.bundle import Bundle, Manifest
 from analysis.forest import CLASS_NAMES
 from analysis.micrograph import Micrograph
-from analysis.pipeline import PUBLISHED_FEATURES, AnalysisSettings, analyse
+from analysis.pipeline import AnalysisSettings, analyse
 from analysis.preprocess import despike, median_filtered
 from analysis.readers import MICROGRAPH_SUFFIXES
 from analysis.regions import Labels, measure
@@ -177,11 +177,13 @@ def _row(
     published = manifest.preprocess_recipe == "published"
     native = median_filtered(image) if published else despike(image)
     values: Mapping[str, float | None]
-    if manifest.feature_set == PUBLISHED_FEATURES:
+    if manifest.feature_set == features.PUBLISHED_FEATURES:
         values = features.published_features(native, labels, region)
     else:
         background = features.background_statistics(native, labels, crop.pixel_size_nm)
-        values = features.region_features(native, labels, region, crop.pixel_size_nm, background)
+        values = features.region_features(
+            native, labels, region, crop.pixel_size_nm, background, manifest.feature_names
+        )
     row = [values[name] for name in manifest.feature_names]
     finite = [value for value in row if value is not None and np.isfinite(value)]
     return finite if len(finite) == len(row) else None

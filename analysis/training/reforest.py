@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 
 from analysis.bundle import NAME, Bundle, Manifest, load, stored_weights, write
-from analysis.features import FEATURE_NAMES, FEATURE_SET_VERSION, PUBLISHED_FEATURE_NAMES
+from analysis.features import (
+    FEATURE_NAMES,
+    FEATURE_SET_VERSION,
+    PUBLISHED_FEATURE_NAMES,
+    PUBLISHED_FEATURES,
+)
 from analysis.forest import CLASS_NAMES
-from analysis.pipeline import PUBLISHED_FEATURES
 from analysis.training.checkpoint import TrainingError
 from analysis.training.class_crops import Crop, class_crops, crop_rows, holds_class_folders
 from analysis.training.fit_forest import (

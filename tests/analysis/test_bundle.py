@@ -18,7 +18,13 @@ from analysis.bundle import (
     write,
 )
 from analysis.errors import BundleError
-from analysis.features import FEATURE_NAMES, FEATURE_SET_VERSION
+from analysis.features import (
+    FEATURE_NAMES,
+    FEATURE_SET_VERSION,
+    PROFILE_FEATURE_NAMES,
+    PUBLISHED_FEATURE_NAMES,
+    PUBLISHED_FEATURES,
+)
 from analysis.forest import CLASS_NAMES, Forest
 from tests.analysis.brightness_network import FILTERS, brightness_weights
 
@@ -182,6 +188,30 @@ def test_a_forest_of_features_nobody_computes_is_refused(tmp_path, forest_and_fe
         load(tmp_path, "cpu")
 
 
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"feature_set": "fringewatch-9", "feature_names": ("intensity_mean", "moon_phase")},
+        {"feature_set": PUBLISHED_FEATURES, "feature_names": ("intensity_mean",)},
+        {"feature_names": PUBLISHED_FEATURE_NAMES},
+    ],
+)
+def test_features_of_another_set_are_refused_without_a_forest_too(tmp_path, stated):
+    write(tmp_path, draft(**stated), brightness_weights(3))
+    with pytest.raises(BundleError, match="which this release does not compute"):
+        load(tmp_path, "cpu")
+
+
+def test_a_forest_of_the_first_feature_set_is_still_a_forest(tmp_path):
+    rows = np.random.default_rng(1).normal(size=(100, len(PROFILE_FEATURE_NAMES)))
+    forest = Forest()
+    forest.fit(rows, np.arange(100) % len(CLASS_NAMES), 1)
+    stated = draft(feature_set="fringewatch-1", feature_names=PROFILE_FEATURE_NAMES)
+    write(tmp_path, stated, brightness_weights(3), forest, rows)
+    bundle = load(tmp_path, "cpu")
+    assert np.array_equal(bundle.forest.probabilities(rows), forest.probabilities(rows))
+
+
 def test_a_model_may_only_segment(tmp_path):
     write(tmp_path, draft(), brightness_weights(3))
     assert load(tmp_path, "cpu").forest is None
@@ -191,5 +221,5 @@ def test_the_shipped_model_loads_and_is_small():
     bundle = load(default_folder(), "cpu")
     assert bundle.forest is not None
     assert bundle.manifest.class_names == CLASS_NAMES
-    assert bundle.manifest.feature_names == FEATURE_NAMES
+    assert set(bundle.manifest.feature_names) <= set(FEATURE_NAMES)
     assert sum(path.stat().st_size for path in default_folder().iterdir()) < SHIPPED_BYTES

@@ -4,20 +4,38 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
+from analysis import features
 from analysis.features import (
+    CRYSTAL_FEATURE_NAMES,
     FEATURE_NAMES,
+    PROFILE_FEATURE_NAMES,
     PUBLISHED_FEATURE_NAMES,
     Background,
     background_statistics,
     published_features,
     region_features,
 )
+from analysis.outline import OUTLINE_FEATURE_NAMES, outline_features
 from analysis.regions import Region, measure
 from tests.analysis.lattices import GOLD_PER_NM, crystal
 from tests.analysis.shapes import disc
 
 approx = pytest.approx
 UNIT = Background(level=0.0, deviation=1.0)
+
+# What noise decides: whether a maximum counts, how round it is, on which side of a line it lies.
+BY_CHANCE = (
+    "reflection_count",
+    "reflection_directions",
+    "third_direction_strength",
+    "reflection_elongation",
+    "streak_contrast",
+    "streak_along_reflection",
+    "unindexed_fraction",
+    "phase_step_98_rad",
+    "disorder_extent",
+    *(name for name in FEATURE_NAMES if name.startswith("split_")),
+)
 
 
 def only_region(labels: np.ndarray) -> Region:
@@ -40,8 +58,22 @@ def test_features_do_not_change_with_the_pixel_size(diameter_nm, noise, pixel_si
         described(*crystal(size_nm, diameter_nm, diameter_nm + 8, noise), size_nm)
         for size_nm in (pixel_size_nm, 1.5 * pixel_size_nm)
     )
-    for name in FEATURE_NAMES:
+    for name in PROFILE_FEATURE_NAMES:
         assert coarse[name] == approx(fine[name], rel=0.05), name
+
+
+@pytest.mark.parametrize("pixel_size_nm", [0.03, 0.045, 0.06])
+@pytest.mark.parametrize(("diameter_nm", "noise"), [(4, 2), (6, 2), (6, 4)])
+def test_what_shows_the_lattice_does_not_change_with_the_pixel_size(
+    diameter_nm, noise, pixel_size_nm
+):
+    """A new draw of the noise at every pixel size; outlines are known to half a pixel."""
+    fine, coarse = (
+        described(*crystal(size_nm, diameter_nm, diameter_nm + 8, noise), size_nm)
+        for size_nm in (0.02, pixel_size_nm)
+    )
+    for name in set(FEATURE_NAMES) - set(BY_CHANCE):
+        assert coarse[name] == approx(fine[name], rel=0.2, abs=0.06), name
 
 
 def test_features_do_not_change_with_twice_the_crop():
@@ -66,7 +98,7 @@ def test_features_do_not_change_with_the_direction_of_the_lattice():
         described(*crystal(0.03, 5.0, 13.0, angle_rad=a, carbon=6.0), 0.03)
         for a in (0, 0.4, 0.8, 1.2)
     ]
-    for name in FEATURE_NAMES:
+    for name in PROFILE_FEATURE_NAMES:
         assert max(v[name] for v in values) == approx(min(v[name] for v in values), rel=0.05), name
 
 
@@ -102,7 +134,9 @@ def test_noise_outside_the_grown_region_changes_nothing():
     region = only_region(labels)
     background = background_statistics(image, labels, 0.03)
     quiet = region_features(image, labels, region, 0.03, background)
-    assert region_features(loud, labels, region, 0.03, background) == approx(quiet, rel=1e-3)
+    after = region_features(loud, labels, region, 0.03, background)
+    for name in (*PROFILE_FEATURE_NAMES, *CRYSTAL_FEATURE_NAMES):
+        assert after[name] == approx(quiet[name], rel=1e-3, abs=1e-6), name
 
 
 @pytest.mark.parametrize("pixel_size_nm", [0.02, 0.06])
@@ -149,6 +183,8 @@ def test_bins_above_nyquist_are_absent():
     assert tiny["fourier_mean"] is None
     assert tiny["fourier_centroid_per_nm"] is None
     assert tiny["intensity_mean"] is not None
+    assert {tiny[name] for name in CRYSTAL_FEATURE_NAMES} == {None}
+    assert all(tiny[name] is not None for name in OUTLINE_FEATURE_NAMES)
 
 
 def test_without_a_pixel_size_only_real_space_is_described():
@@ -158,7 +194,8 @@ def test_without_a_pixel_size_only_real_space_is_described():
     values = region_features(
         image, labels, only_region(labels), None, Background(level=10, deviation=2)
     )
-    assert values == dict.fromkeys(FEATURE_NAMES) | {"intensity_mean": 2.0, "intensity_std": 0.0}
+    of_space = {"intensity_mean": 2.0, "intensity_std": 0.0} | outline_features(labels == 1)
+    assert values == dict.fromkeys(FEATURE_NAMES) | of_space
 
 
 def test_a_field_without_contrast_describes_nothing():
@@ -270,3 +307,56 @@ def test_a_region_of_one_pixel_is_described_without_complaint():
     assert len(values) == len(FEATURE_NAMES)
     published = published_features(image, speck, only_region(speck))
     assert all(math.isfinite(value) for value in published.values())
+
+
+def test_only_what_is_asked_for_is_computed(monkeypatch):
+    """The five features of set fringewatch-1 are what they were, without a search for a lattice."""
+    image, labels = crystal(0.03, 4.0, 12.0, noise=2.0)
+    region, background = only_region(labels), background_statistics(image, labels, 0.03)
+    every = region_features(image, labels, region, 0.03, background)
+
+    def asked(names):
+        return region_features(image, labels, region, 0.03, background, names)
+
+    for names in (("shade_gap", "dent_depth"), ("split_gain",), FEATURE_NAMES[::-1]):
+        assert asked(names) == {name: every[name] for name in names}
+        assert tuple(asked(names)) == names
+    for name in ("find_lattice", "outline_features", "shade_features"):
+        monkeypatch.setattr(features, name, None)
+    assert asked(PROFILE_FEATURE_NAMES) == {name: every[name] for name in PROFILE_FEATURE_NAMES}
+
+
+def test_a_feature_nobody_computes_is_refused():
+    image, labels = crystal(0.03, 4.0, 12.0)
+    with pytest.raises(ValueError, match="'moon_phase'"):
+        region_features(image, labels, only_region(labels), 0.03, UNIT, ("moon_phase",))
+
+
+def test_the_same_region_has_the_same_features_to_the_last_bit():
+    image, labels = crystal(0.03, 5.0, 12.0, noise=3.0)
+    assert described(image, labels, 0.03) == described(image.copy(), labels.copy(), 0.03)
+
+
+@pytest.mark.parametrize("pixel_size_nm", [0.01, 0.03, 0.1, 0.31, 1.0])
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param((slice(0, 1), slice(0, 1)), id="one pixel in the corner"),
+        pytest.param((slice(70, 72), slice(70, 72)), id="two by two"),
+        pytest.param((slice(0, 40), slice(100, 160)), id="cut by an edge"),
+        pytest.param((slice(80, 81), slice(0, 160)), id="a thread from edge to edge"),
+        pytest.param((slice(None), slice(None)), id="the whole field"),
+    ],
+)
+@pytest.mark.parametrize("contrast", [0.0, 1.0])
+def test_every_region_has_finite_features_or_none(place, pixel_size_nm, contrast):
+    noise = contrast * np.random.default_rng(1).normal(5, 1, (160, 160)).astype(np.float32)
+    labels = np.zeros((160, 160), np.uint16)
+    labels[place] = 1
+    values = region_features(noise, labels, only_region(labels), pixel_size_nm, UNIT)
+    assert all(value is None or math.isfinite(value) for value in values.values())
+    known = {name for name, value in values.items() if value is not None}
+    if pixel_size_nm < 0.3:
+        assert known >= set(FEATURE_NAMES) - {"fourier_centroid_per_nm"}
+    else:
+        assert not known & set(CRYSTAL_FEATURE_NAMES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.bundle import load, write
-from analysis.features import FEATURE_NAMES
+from analysis.features import FEATURE_NAMES, PROFILE_FEATURE_NAMES
 from analysis.forest import CLASS_NAMES, Forest
 from analysis.micrograph import (
     Acquisition,
@@ -106,8 +106,26 @@ def test_without_a_pixel_size_native_pixels_are_segmented_and_nothing_is_named(b
     for one in analysis.particles:
         assert one.class_name is None
         assert one.class_probabilities is None
-        frequencies = [one.features[name] for name in FEATURE_NAMES if "fourier" in name]
-        assert frequencies == [None] * 3
+        known = {name for name, value in one.features.items() if value is not None}
+        assert known == {
+            "intensity_mean", "intensity_std", "dent_depth", "inscribed_ratio", "hull_excess"
+        }  # fmt: skip
+
+
+def test_a_model_of_the_first_feature_set_is_given_its_five_and_no_more(bundle, tmp_path):
+    rows = np.random.default_rng(1).normal(size=(100, len(PROFILE_FEATURE_NAMES)))
+    forest = Forest()
+    forest.fit(rows, np.arange(100) % len(CLASS_NAMES), 1)
+    stated = draft(feature_set="fringewatch-1", feature_names=PROFILE_FEATURE_NAMES)
+    write(tmp_path, stated, brightness_weights(4), forest, rows)
+    image = micrograph(discs(0.02), 0.02)
+    (new, _), (old, _) = (
+        analyse(image, model, SETTINGS) for model in (bundle, load(tmp_path, "cpu"))
+    )
+    for one, other in zip(new.particles, old.particles, strict=True):
+        expected = {name: one.features[name] for name in PROFILE_FEATURE_NAMES}
+        assert dict(other.features) == pytest.approx(expected, rel=1e-6)  # threads
+        assert other.class_probabilities is not None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.pipeline import PUBLISHED_FEATURES
+from analysis.features import PUBLISHED_FEATURES
 from analysis.training.evaluation.markdown import number, percent
 from analysis.training.evaluation.results import MethodResult
 from analysis.training.evaluation.summaries import ALL, Bias

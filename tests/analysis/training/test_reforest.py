@@ -9,9 +9,8 @@ from PIL import Image
 
 from analysis import published, unet
 from analysis.bundle import load, stored_weights, write
-from analysis.features import FEATURE_NAMES, PUBLISHED_FEATURE_NAMES
+from analysis.features import FEATURE_NAMES, PUBLISHED_FEATURE_NAMES, PUBLISHED_FEATURES
 from analysis.forest import CLASS_NAMES
-from analysis.pipeline import PUBLISHED_FEATURES
 from analysis.simulation.files import write_tiff
 from analysis.training.checkpoint import TrainingError
 from analysis.training.class_crops import class_crops, crop_rows, holds_class_folders

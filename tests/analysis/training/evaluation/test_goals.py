@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pytest import approx
 
-from analysis.pipeline import PUBLISHED_FEATURES
+from analysis.features import PUBLISHED_FEATURES
 from analysis.training.evaluation.classes import class_report
 from analysis.training.evaluation.goals import goals
 from analysis.training.evaluation.intervals import Estimate
