@@ -6,7 +6,7 @@ disc stands for one. Crops of one micrograph are called `MICROGRAPH__ANYTHING`, 
 held out together.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from analysis.bundle import Bundle, Manifest
 from analysis.forest import CLASS_NAMES
 from analysis.micrograph import Micrograph
 from analysis.pipeline import AnalysisSettings, analyse
-from analysis.preprocess import despike, median_filtered
 from analysis.readers import MICROGRAPH_SUFFIXES
 from analysis.regions import Labels, measure
 from analysis.training.checkpoint import TrainingError
+from analysis.training.described import described, described_as_published, native_pixels
 from analysis.training.labelled import is_mask, only_micrograph, read_mask
 
 MICROGRAPH_END = "__"
@@ -45,10 +45,11 @@ class Crop:
 class CropRows:
     """Features (N, F) of the crops that could be used, and the crops that could not.
 
-    `crops`: the N used ones, in the order of the rows.
+    `published`: (N, 5), the paper's features. `crops`: the N used ones, in the order of the rows.
     """
 
     features: NDArray[np.float64]
+    published: NDArray[np.float64]
     crops: tuple[Crop, ...]
     without_particle: tuple[Path, ...]
 
@@ -107,7 +108,7 @@ def crop_rows(
     for number, crop in enumerate(crops, start=1):
         micrograph = only_micrograph(crop.path, crop.pixel_size_nm)
         labels = _labels(bundle, crop, micrograph)
-        row = None if labels is None else _row(bundle.manifest, crop, micrograph, labels)
+        row = None if labels is None else _rows(bundle.manifest, crop, micrograph, labels)
         if row is None:
             without.append(crop.path)
         else:
@@ -115,9 +116,10 @@ def crop_rows(
             used.append(crop)
         if progress is not None:
             progress(number, len(crops))
-    names = bundle.manifest.feature_names
+    wide, paper = len(bundle.manifest.feature_names), len(features.PUBLISHED_FEATURE_NAMES)
     return CropRows(
-        features=np.array(rows, np.float64).reshape(-1, len(names)),
+        features=np.array([row for row, _ in rows], np.float64).reshape(-1, wide),
+        published=np.array([row for _, row in rows], np.float64).reshape(-1, paper),
         crops=tuple(used),
         without_particle=tuple(without),
     )
@@ -168,22 +170,14 @@ def _inscribed_disc(shape: tuple[int, int]) -> NDArray[np.uint16]:
     return np.asarray(disc, np.uint16)
 
 
-def _row(
+def _rows(
     manifest: Manifest, crop: Crop, micrograph: Micrograph, labels: Labels
-) -> list[float] | None:
-    """The features in the manifest's order; None where one of them has no value."""
+) -> tuple[list[float], list[float]] | None:
+    """The features in the manifest's order and the paper's; None where one has no value."""
     (region,) = measure(labels, np.zeros(labels.shape, np.float32))
-    image = micrograph.image
-    published = manifest.preprocess_recipe == "published"
-    native = median_filtered(image) if published else despike(image)
-    values: Mapping[str, float | None]
-    if manifest.feature_set == features.PUBLISHED_FEATURES:
-        values = features.published_features(native, labels, region)
-    else:
-        background = features.background_statistics(native, labels, crop.pixel_size_nm)
-        values = features.region_features(
-            native, labels, region, crop.pixel_size_nm, background, manifest.feature_names
-        )
-    row = [values[name] for name in manifest.feature_names]
-    finite = [value for value in row if value is not None and np.isfinite(value)]
-    return finite if len(finite) == len(row) else None
+    native = native_pixels(manifest, micrograph.image)
+    background = features.background_statistics(native, labels, crop.pixel_size_nm)
+    row = described(manifest, native, labels, region, crop.pixel_size_nm, background)
+    if not np.isfinite(row).all():
+        return None
+    return row, described_as_published(native, labels, region)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from analysis.bundle import Bundle
 from analysis.metrics import dice
 from analysis.pipeline import Analysis, AnalysisSettings, analyse
+from analysis.regions import Labels
 from analysis.simulation.dataset import load_field
 from analysis.training.micrographs import calibrated, rendered
 
@@ -87,7 +88,7 @@ def listed(scores: Iterable[SegmentationScore]) -> list[dict[str, Any]]:
 
 def labelled(
     bundle: Bundle, image: NDArray[np.generic], pixel_size_nm: float
-) -> tuple[Analysis, NDArray[np.generic]]:
+) -> tuple[Analysis, Labels]:
     """The analysis and the labels of one calibrated image."""
     micrograph = calibrated(image, pixel_size_nm, "evaluation")
     analysis, masks = analyse(micrograph, bundle, SETTINGS, force=True)

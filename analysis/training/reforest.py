@@ -136,6 +136,7 @@ def _sorted(
     fields = [numbers.setdefault(crop.micrograph, len(numbers)) for crop in rows.crops]
     regions = LabelledRegions(
         features=rows.features,
+        published=rows.published,
         classes=np.array([crop.class_index for crop in rows.crops], np.int64),
         fields=np.array(fields, np.int64),
     )
@@ -147,6 +148,7 @@ def _joined(parts: Sequence[LabelledRegions]) -> LabelledRegions:
     offsets = np.cumsum([0, *(int(part.fields.max(initial=-1)) + 1 for part in parts[:-1])])
     return LabelledRegions(
         features=np.concatenate([part.features for part in parts]),
+        published=np.concatenate([part.published for part in parts]),
         classes=np.concatenate([part.classes for part in parts]),
         fields=np.concatenate(
             [part.fields + offset for part, offset in zip(parts, offsets, strict=True)]
