@@ -14,7 +14,6 @@ from analysis.reflections import (
     Extent,
     Lattice,
     Reflection,
-    beyond_reflections,
     by_direction,
     in_band,
     patch,
@@ -139,7 +138,7 @@ def _streaks(lattice: Lattice) -> tuple[float, float]:
     azimuths = np.concatenate([fixed, [one.azimuth_rad for one in followed]])
     places = _strips(lattice, azimuths)
     row, column = places[..., 0], places[..., 1]
-    beyond = beyond_reflections(lattice)[row, column]
+    beyond = lattice.beyond[row, column]
     ratio = lattice.power[row, column] / lattice.ring[row, column]
     counted = np.maximum(beyond.sum(axis=(2, 3)), 1)
     mean = np.where(beyond, ratio, 0).sum(axis=(2, 3)) / counted

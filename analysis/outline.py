@@ -19,6 +19,7 @@ SHADE_FEATURE_NAMES = (
 
 SHADE_SMOOTHING_NM = 0.3
 SHADE_GRID_NM = 0.1
+MOST_POINTS = 2**18  # a larger region, over 58 nm, is sampled more coarsely
 
 
 def outline_features(mask: NDArray[np.bool_]) -> dict[str, float]:
@@ -109,10 +110,12 @@ def _shade_and_depth(
     depth_px = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     means = cv2.blur(intensity, (every, every))[middle, middle]
     smooth = cv2.GaussianBlur(means, (0, 0), SHADE_SMOOTHING_NM / (every * pixel_size_nm))
-    inside = mask[middle, middle]
+    inside, depth = mask[middle, middle], depth_px[middle, middle]
+    points = np.flatnonzero(inside)
+    points = points[:: math.ceil(len(points) / MOST_POINTS)]
     return (
-        smooth[inside].astype(np.float64),
-        depth_px[middle, middle][inside].astype(np.float64) * pixel_size_nm,
+        smooth.ravel()[points].astype(np.float64),
+        depth.ravel()[points].astype(np.float64) * pixel_size_nm,
     )
 
 

@@ -9,7 +9,7 @@ outline, so distances between reflections are counted in its own widths, see `Ex
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -106,6 +106,18 @@ class Lattice:
     def followed(self) -> tuple[Reflection, ...]:
         """The strongest reflections, at most six; one candidate where there is none."""
         return self.reflections[:MOST_FOLLOWED] or self.candidates[:1]
+
+    @cached_property
+    def beyond(self) -> NDArray[np.bool_]:
+        """Which samples lie outside the width of every followed reflection, (2K + 1, 2K + 1)."""
+        beyond = np.ones(self.power.shape, np.bool_)
+        reach_per_nm = PEAK_WIDTHS / self.extent.narrowest_nm
+        for one in self.followed:
+            for q in (one.q_per_nm, -one.q_per_nm):
+                around = patch(self.spectrum, q, reach_per_nm)
+                outside = self.extent.widths(around.vectors()) > PEAK_WIDTHS
+                beyond[around.rows, around.columns] &= outside
+        return beyond
 
 
 def find_lattice(spectrum: Spectrum, weight: NDArray[np.float32]) -> Lattice | None:
@@ -281,15 +293,3 @@ def patch(spectrum: Spectrum, q_per_nm: NDArray[np.float64], reach_per_nm: float
         slices.append(taken)
         distances.append((np.arange(2 * kept + 1)[taken] - kept) * step - q)
     return Patch(rows=slices[0], columns=slices[1], y_per_nm=distances[0], x_per_nm=distances[1])
-
-
-def beyond_reflections(lattice: Lattice) -> NDArray[np.bool_]:
-    """Which samples lie outside the width of every followed reflection, (2K + 1, 2K + 1) bool."""
-    beyond = np.ones(lattice.power.shape, np.bool_)
-    reach_per_nm = PEAK_WIDTHS / lattice.extent.narrowest_nm
-    for one in lattice.followed:
-        for q in (one.q_per_nm, -one.q_per_nm):
-            around = patch(lattice.spectrum, q, reach_per_nm)
-            outside = lattice.extent.widths(around.vectors()) > PEAK_WIDTHS
-            beyond[around.rows, around.columns] &= outside
-    return beyond

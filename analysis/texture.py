@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from analysis.reflections import TINY, Lattice, beyond_reflections, in_band
+from analysis.reflections import TINY, Lattice, in_band
 from analysis.spectrum import Spectrum
 
 TEXTURE_FEATURE_NAMES = (
@@ -58,7 +58,7 @@ def texture_features(lattice: Lattice, mask: NDArray[np.bool_]) -> dict[str, flo
     thinned = _thinned(spectrum, max(mask.shape) * spectrum.pixel_size_nm)
     step_per_nm = thinned.step * spectrum.step_per_nm
     white = _whitened(lattice, thinned)
-    beyond = beyond_reflections(lattice)[thinned, thinned]
+    beyond = lattice.beyond[thinned, thinned]
     picture, rest = (_picture(each, step_per_nm) for each in (white, np.where(beyond, white, 0)))
     spacing_nm = 1 / (len(picture) * step_per_nm)
     inside = _resampled(mask, spectrum.pixel_size_nm, spacing_nm, picture.shape)

@@ -360,3 +360,19 @@ def test_every_region_has_finite_features_or_none(place, pixel_size_nm, contrast
         assert known >= set(FEATURE_NAMES) - {"fourier_centroid_per_nm"}
     else:
         assert not known & set(CRYSTAL_FEATURE_NAMES)
+
+
+def test_of_a_region_without_end_the_innermost_part_tells_the_lattice():
+    """120 nm of crystal: the spectrum of all of it would tell no more and take gigabytes."""
+    size_nm = 0.1
+    image, _ = crystal(size_nm, 500.0, 120.0, carbon=30.0, noise=4.0)
+    labels = np.zeros((1200, 1200), np.uint16)
+    labels[100:1101, :1001] = 7
+    part = slice(200, 1000), slice(100, 900)  # 80 nm around its middle
+    whole, cut = (
+        region_features(i, b, only_region(b), size_nm, UNIT, CRYSTAL_FEATURE_NAMES)
+        for i, b in ((image, labels), (image[part], labels[part]))
+    )
+    assert whole["reflection_strength"] > 1000
+    for name in CRYSTAL_FEATURE_NAMES:
+        assert whole[name] == approx(cut[name], rel=0.05, abs=0.05), name
