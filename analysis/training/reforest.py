@@ -26,6 +26,7 @@ from analysis.training.fit_forest import (
 )
 from analysis.training.gather import is_simulated, simulated_fields
 from analysis.training.sources import SimulatedFields
+from analysis.trees import Growth
 
 Progress = Callable[[str, int, int], None]
 """What is looked at, how much of it is done, and how much there is."""
@@ -81,7 +82,9 @@ def refit(wanted: WantedForest, progress: Progress) -> tuple[Manifest, tuple[Pat
             told.append(_described(one))
     regions = _joined(parts)
     _check(regions)
-    forest, metrics = fit_forest(regions, wanted.seed)
+    # The paper's features come with the paper's forest.
+    growth: Growth = "random" if wanted.features == "published" else "boosted"
+    forest, metrics = fit_forest(regions, wanted.seed, growth)
     draft = _draft(wanted, bundle.manifest, {"forest_data": told}, metrics)
     check = regions.where(held_out(regions)).features
     return write(wanted.output, draft, stored_weights(wanted.start), forest, check), tuple(without)
