@@ -22,7 +22,7 @@ TRUSTED_TYPES = (
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
-LARGEST_FILE = 2**26  # bytes, unpacked: 500 trees of 250 leaves have 20 MB
+LARGEST_FILE = 2**26  # bytes, unpacked: 500 trees of 200 leaves have 16 MB
 NO_CHILD = -1
 
 # What skops and scikit-learn raise on a file that is not one of ours.

@@ -2,7 +2,8 @@
 
 `python -m analysis.training.default_bundle DATA [--bundle FOLDER] [--real FOLDER]`, where DATA
 holds the simulated sets `train`, `validation` and `forest`, as `fringewatch simulate` makes them.
-The U-Net is fitted in two stages; each goes on from its checkpoint in DATA.
+The U-Net is fitted in stages; each goes on from its checkpoint in DATA. The sets to judge by are
+simulated into DATA where they are missing.
 """
 
 import argparse
@@ -24,7 +25,10 @@ from analysis.pipeline import ANALYSIS_VERSION
 from analysis.simulation.dataset import field_paths
 from analysis.simulation.recipes import RECIPES
 from analysis.training.crops import MODEL_PIXEL_SIZE_NM
-from analysis.training.evaluate import listed, real_scores, simulated_scores, summary
+from analysis.training.evaluate import simulated_scores, summary
+from analysis.training.evaluation.manifest import measured
+from analysis.training.evaluation.methods import BundleMethod
+from analysis.training.evaluation.run import Plan
 from analysis.training.fit_forest import (
     LabelledRegions,
     fit_forest,
@@ -37,7 +41,7 @@ from analysis.training.samples import USUAL, Conditions
 log = logging.getLogger(__name__)
 
 NAME = "fringewatch-default"
-VERSION = "2"
+VERSION = "3"
 PIXEL_SIZE_RANGE_NM = (0.01, 0.06)
 RELIABLE_DIAMETER_NM = 2.0  # the smallest simulated particles
 THRESHOLD = 0.6  # of 0.3 to 0.6: highest Dice and F1, least bias of the diameter on validation
@@ -72,17 +76,43 @@ STAGES = (
         ),
         conditions=USUAL,
     ),
+    # Once more, for longer, on more fields.
+    Stage(
+        checkpoint="unet_third.npz",
+        recipe=FitRecipe(
+            steps=11500,
+            warm_up_steps=200,
+            seed=13,
+            learning_rate=1.6e-3,
+            start_samples=200,
+            average_from=10200,
+        ),
+        conditions=USUAL,
+    ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Simulated sets of `simulation.recipes`, and real patches for evaluation, if there are any."""
+    """Where the simulated sets of `simulation.recipes` lie, and real patches, if there are any."""
 
-    train: Path
-    validation: Path
-    forest: Path
+    data: Path
     real: Path | None = None
+
+    @property
+    def train(self) -> Path:
+        """What the U-Net learns from."""
+        return self.data / "train"
+
+    @property
+    def validation(self) -> Path:
+        """What the threshold was chosen on."""
+        return self.data / "validation"
+
+    @property
+    def forest(self) -> Path:
+        """What the forest learns from."""
+        return self.data / "forest"
 
 
 def train(inputs: Inputs, checkpoints: Path, stages: Sequence[Stage] = STAGES) -> Weights:
@@ -106,7 +136,10 @@ def train(inputs: Inputs, checkpoints: Path, stages: Sequence[Stage] = STAGES) -
 def assemble(
     inputs: Inputs, weights: Weights, folder: Path, stages: Sequence[Stage] = STAGES
 ) -> Manifest:
-    """Fit the forest on what these weights segment, evaluate both, write the bundle.
+    """Fit the forest on what these weights segment, judge both, write the bundle.
+
+    Its figures and the domain come from the same evaluation as `fringewatch evaluate`, whose scores
+    stay in `DATA/evaluation`: the report on this bundle need not do them again.
 
     Args:
         inputs: simulated data sets, and real patches where there are any.
@@ -121,15 +154,31 @@ def assemble(
         metrics = _segmentation_metrics(bundle, inputs)
         log.info("segmentation: %s", metrics)
         regions = labelled_regions(
-            bundle, field_paths(inputs.forest), FOREST_SEED, FOREST_RENDERINGS, _progress
+            bundle,
+            field_paths(inputs.forest),
+            FOREST_SEED,
+            FOREST_RENDERINGS,
+            lambda done, total: _progress("forest", done, total),
         )
     forest, forest_metrics = fit_forest(regions, FOREST_SEED)
     log.info("forest: %s", forest_metrics)
     training = {**draft.training, "forest_regions": regions.counts()}
-    complete = replace(
-        draft, training=training, metrics={**metrics, "forest_held_out": forest_metrics}
+    metrics["forest_held_out"] = forest_metrics
+    check = _check(regions)
+    fitted = write(
+        folder, replace(draft, training=training, metrics=metrics), weights, forest, check
     )
-    return write(folder, complete, weights, forest, _check(regions))
+    judged, domain = measured(
+        Plan(
+            bundles=(BundleMethod(group="default", bundle=load(folder)),),
+            data=inputs.data,
+            work=inputs.data / "evaluation",
+            real=inputs.real,
+        ),
+        _progress,
+    )
+    complete = replace(fitted, metrics={**metrics, "evaluation": judged}, domain=domain)
+    return write(folder, complete, weights, forest, check)
 
 
 def _manifest(inputs: Inputs, stages: Sequence[Stage]) -> Manifest:
@@ -166,19 +215,15 @@ def _manifest(inputs: Inputs, stages: Sequence[Stage]) -> Manifest:
 
 
 def _segmentation_metrics(bundle: Bundle, inputs: Inputs) -> dict[str, Any]:
-    """Of the labels as a user gets them."""
+    """Of the labels as a user gets them, on the fields the threshold was chosen on."""
     simulated = simulated_scores(bundle, field_paths(inputs.validation), EVALUATION_SEED)
-    metrics: dict[str, Any] = {
+    return {
         "simulated_held_out": {
             "conditions": "0.02-0.05 nm/px, 200-3000 e/A2, defocus +-90 nm",
             "note": "the threshold was chosen on these fields",
             **summary(simulated),
         }
     }
-    if inputs.real is not None:
-        real = real_scores(bundle, inputs.real)
-        metrics["real_patches"] = {**summary(real), "each": listed(real)}
-    return metrics
 
 
 def _check(regions: LabelledRegions) -> NDArray[np.float64]:
@@ -186,9 +231,9 @@ def _check(regions: LabelledRegions) -> NDArray[np.float64]:
     return regions.where(held_out(regions)).features
 
 
-def _progress(done: int, total: int) -> None:
+def _progress(stage: str, done: int, total: int) -> None:
     if done % 50 == 0 or done == total:
-        log.info("forest: %d of %d fields analysed", done, total)
+        log.info("%s: %d of %d", stage, done, total)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -202,12 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    inputs = Inputs(
-        train=chosen.data / "train",
-        validation=chosen.data / "validation",
-        forest=chosen.data / "forest",
-        real=chosen.real,
-    )
+    inputs = Inputs(data=chosen.data, real=chosen.real)
     taken = chosen.as_is
     weights = train(inputs, chosen.data) if taken is None else checkpoint_weights(taken)
     assemble(inputs, weights, chosen.bundle)

@@ -3,13 +3,11 @@
 Segmentation is judged as a user gets it, by the labels after morphology.
 """
 
-import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,21 +47,6 @@ def simulated_scores(bundle: Bundle, paths: Sequence[Path], seed: int) -> list[S
     return scores
 
 
-def real_scores(bundle: Bundle, folder: Path) -> list[SegmentationScore]:
-    """One score for each patch listed in the folder's `manifest.csv`; never trained on."""
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    scores = []
-    for row in rows:
-        image = cv2.imread(str(folder / row["file"]), cv2.IMREAD_UNCHANGED)
-        truth = cv2.imread(str(folder / row["mask"]), cv2.IMREAD_GRAYSCALE)
-        if image is None or truth is None:
-            raise FileNotFoundError(folder / row["file"])
-        found = _found(bundle, np.asarray(image), float(row["pixel_size_nm"]))
-        scores.append(_score(row["file"], np.asarray(truth) > 0, found))
-    return scores
-
-
 def summary(scores: Iterable[SegmentationScore]) -> dict[str, Any]:
     """Mean Dice where there are particles, mean false area where there are none, and each."""
     scores = list(scores)
@@ -76,14 +59,6 @@ def summary(scores: Iterable[SegmentationScore]) -> dict[str, Any]:
         "empty_micrographs": len(empty),
         "false_area_on_empty": round(float(np.mean(empty)), 5) if empty else None,
     }
-
-
-def listed(scores: Iterable[SegmentationScore]) -> list[dict[str, Any]]:
-    """Each score as a table row."""
-    return [
-        {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
-        for row in (asdict(score) for score in scores)
-    ]
 
 
 def labelled(
