@@ -76,19 +76,6 @@ STAGES = (
         ),
         conditions=USUAL,
     ),
-    # Once more, for longer, on more fields.
-    Stage(
-        checkpoint="unet_third.npz",
-        recipe=FitRecipe(
-            steps=11500,
-            warm_up_steps=200,
-            seed=13,
-            learning_rate=1.6e-3,
-            start_samples=200,
-            average_from=10200,
-        ),
-        conditions=USUAL,
-    ),
 )
 
 
