@@ -132,7 +132,7 @@ def test_no_cut_or_flip_is_anything_but_a_bundle_error(packed, tmp_path):
         folder.mkdir()
         (tmp_path / "cut.zip").write_bytes(whole[:length])
         # Cut behind the forest, what is left ends like the zip that the forest itself is.
-        with pytest.raises(BundleError, match="no sound zip|which no bundle has"):
+        with pytest.raises(BundleError, match=r"no sound zip|which no bundle has"):
             unpack(tmp_path / "cut.zip", folder)
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 255
