@@ -42,9 +42,9 @@ def worker_of(process: subprocess.Popen[str]) -> int | None:
 
 
 def alike(row: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Equal but for the last digits: sums in single precision depend on threads."""
+    """Equal to five digits: sums in single precision depend on threads."""
     return all(
-        math.isclose(a, b, rel_tol=1e-6) if isinstance(a, float) else a == b
+        math.isclose(a, b, rel_tol=1e-5) if isinstance(a, float) else a == b
         for a, b in zip(row, other, strict=True)
     )
 
