@@ -8,12 +8,13 @@ LOCKS     := requirements/py311.txt requirements/py312.txt requirements/py313.tx
 # The interpreter of a new environment: the first of these that runs and has a lock.
 PYTHONS ?= python3 python3.13 python3.12 python3.11
 
-.PHONY: help install demo test lint lock
+.PHONY: help install demo test lint bench lock
 
 help:
 	@echo "make demo     install, then watch a simulated microscope at work"
 	@echo "make test     install, then run every check that guards the main branch"
 	@echo "make lint     install, then run the checks that execute no code"
+	@echo "make bench    install, then measure speed and memory"
 	@echo "make install  set up $(VENV) alone"
 	@echo "make lock     resolve the dependencies anew (changes requirements/)"
 
@@ -30,6 +31,9 @@ lint: install
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench: install
+	@$(BIN)/python tests/benchmarks/unet.py
 
 # The environment is complete only once this file exists: an interrupted
 # installation is taken up again by the next call.

@@ -4,8 +4,8 @@ After Groschner, Choi and Scott (2021): mean, deviation and centre of mass of th
 profile, mean and deviation in real space. Here they belong to the particle, not to the picture:
 in nm and nm⁻¹, per area, in units of the field's background, so that neither the crop nor the
 magnification changes them. What shows a fault, a second particle or the lack of a lattice is in
-`lattice`, `phases`, `texture` and `outline`. `published_features` keeps the paper's definition in
-pixels.
+`lattice`, `phases`, `texture`, `outline` and `junctions`. `published_features` keeps the paper's
+definition in pixels.
 """
 
 import math
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import erf
 
+from analysis.junctions import JUNCTION_FEATURE_NAMES, Junctions, junction_features
 from analysis.lattice import LATTICE_FEATURE_NAMES, lattice_features
 from analysis.outline import (
     OUTLINE_FEATURE_NAMES,
@@ -31,7 +32,7 @@ from analysis.regions import Labels, Region
 from analysis.spectrum import Spectrum, bin_centres_per_nm, radial_mean, spectrum
 from analysis.texture import TEXTURE_FEATURE_NAMES, texture_features
 
-FEATURE_SET_VERSION = "fringewatch-2"
+FEATURE_SET_VERSION = "fringewatch-3"
 PROFILE_FEATURE_NAMES = (
     "fourier_mean",
     "fourier_std",
@@ -45,6 +46,7 @@ FEATURE_NAMES = (
     *CRYSTAL_FEATURE_NAMES,
     *OUTLINE_FEATURE_NAMES,
     *SHADE_FEATURE_NAMES,
+    *JUNCTION_FEATURE_NAMES,
 )
 PUBLISHED_FEATURES = "published"  # the feature set of the paper's five
 PUBLISHED_FEATURE_NAMES = (
@@ -117,6 +119,7 @@ def region_features(
     pixel_size_nm: float | None,
     background: Background,
     names: Sequence[str] = FEATURE_NAMES,
+    junctions: Junctions | None = None,
 ) -> dict[str, float | None]:
     """The features of one region, by name in the order of `names`.
 
@@ -134,8 +137,8 @@ def region_features(
     intensity_mean, intensity_std: weighted, above the background level, in σ; of the micrograph
     smoothed by a Gaussian of 0.05 nm, as the background is, since noise per pixel depends on
     the pixel. The others are those of `lattice_features`, `phase_features`, `texture_features`,
-    `outline_features` and `shade_features`. Of a region over 80 nm across, lattice, phase and
-    texture are those of the square of 80 nm around its innermost point.
+    `outline_features`, `shade_features` and `junction_features`. Of a region over 80 nm across,
+    lattice, phase and texture are those of the square of 80 nm around its innermost point.
 
     Args:
         native: (H, W) float32, despiked, at the camera's own pixels.
@@ -145,11 +148,12 @@ def region_features(
             are those of the bare region without smoothing.
         background: of the same field and pixel size.
         names: which features; what none of them needs is not computed.
+        junctions: what the network says of particles that meet; None where it does not tell.
 
     Returns:
         Each feature. A region without a single reflection has values too, which each docstring
         names. None stands only where nothing can be said: a background without deviation, no
-        pixel size (all but intensity and outline), pixels too coarse for any lattice (over
+        pixel size (all but intensity, outline, junctions), pixels too coarse for any lattice (over
         0.3 nm), a region without contrast (centroid).
 
     Raises:
@@ -164,6 +168,8 @@ def region_features(
         found |= _of_intensity(native[box], weight, pixel_size_nm, background)
         if _any(names, OUTLINE_FEATURE_NAMES):
             found |= outline_features(inside)
+        if _any(names, JUNCTION_FEATURE_NAMES):
+            found |= junction_features(junctions, labels, region)
         if pixel_size_nm is not None:
             intensity = native[box] / np.float32(background.deviation)
             found |= _of_frequency(intensity, weight, inside, pixel_size_nm, names)

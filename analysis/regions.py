@@ -20,7 +20,7 @@ from skimage.segmentation import watershed
 from analysis.calipers import calipers
 
 ASSUMED_PIXEL_SIZE_NM = 0.04  # where a micrograph states none; the pixel size of the network
-SEAM_THRESHOLD = 0.5
+SEAM_THRESHOLD = 0.3
 SMALLEST_CORE_NM = 1.0  # diameter of what a seam may cut off; less is a speck of the rim
 LEAST_CORES = 2
 KERNEL_RADIUS_PX = 16.0  # opening 4096²: kernel 0.22 s here, distance transforms 0.31 s always

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import unet
+from analysis.junctions import Junctions
 
 log = logging.getLogger(__name__)
 
-PARTICLE, SEAM = 1, 2
+PARTICLE, SEAM, OVERLAP = 1, 2, 3
 TILE_PX = 2592  # a 4096 x 4096 micrograph at 0.025 nm/px goes through whole
 SMALLEST_TILE_PX = 512
 
@@ -29,12 +30,20 @@ class OutOfMemory(Exception):
 class Probabilities:
     """What the network says of each pixel, (h, w) float32 in [0, 1].
 
-    `particle`: it belongs to a particle. `seam`: it lies where two particles touch; None where
-    the network does not tell.
+    `particle`: it belongs to a particle. `seam`: it lies where two particles touch. `overlap`: two
+    particles lie over each other. The last two are None where the network does not tell.
     """
 
     particle: NDArray[np.float32]
     seam: NDArray[np.float32] | None
+    overlap: NDArray[np.float32] | None
+
+    @property
+    def junctions(self) -> Junctions | None:
+        """Overlap and seam together, or None where the network does not tell."""
+        if self.overlap is None or self.seam is None:
+            return None
+        return Junctions(overlap=self.overlap, seam=self.seam)
 
 
 class Segmenter:
@@ -90,9 +99,11 @@ class Segmenter:
         while True:
             try:
                 found = self._tiled(padded)[:rows, :columns]
+                tells = self._outputs > OVERLAP
                 return Probabilities(
                     particle=found[..., PARTICLE],
-                    seam=found[..., SEAM] if self._outputs > SEAM else None,
+                    seam=found[..., SEAM] if tells else None,
+                    overlap=found[..., OVERLAP] if tells else None,
                 )
             except Exception as error:
                 if not _is_out_of_memory(error):

@@ -46,6 +46,7 @@ class AskedUnet:
     seed: int
     pixel_size_nm: float | None
     licence: str | None
+    material: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def train_unet(state: Path, asked: AskedUnet) -> int:
     _check(asked)
     start = None if asked.start is None else shelf.found(state, asked.start)
     with _said():
-        found = _data(asked.data, asked.pixel_size_nm)
+        found = _data(asked.data, asked.pixel_size_nm, asked.material)
         held_out = _data(asked.validation, asked.pixel_size_nm)
         start_backend()
         with shown() as show:
@@ -143,10 +144,12 @@ def _check(asked: AskedUnet) -> None:
         raise Misused("--from says how many filters there are: leave --filters out")
 
 
-def _data(folders: tuple[Path, ...], pixel_size_nm: float | None) -> Gathered:
+def _data(
+    folders: tuple[Path, ...], pixel_size_nm: float | None, material: str | None = None
+) -> Gathered:
     if any(is_simulated(folder) for folder in folders):
         need_simulator("a simulated set")
-    found = gathered(folders, pixel_size_nm)
+    found = gathered(folders, pixel_size_nm, material)
     _name(found.without_mask, "left out, for want of a mask:")
     return found
 

@@ -84,6 +84,10 @@ def train_unet(
     licence: Annotated[
         str | None, typer.Option("--licence", help="Of the result; that of --from otherwise.")
     ] = None,
+    material: Annotated[
+        str | None,
+        typer.Option("--material", help="Of simulated sets, only the fields of this: CdSe, ..."),
+    ] = None,
     state: StateOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -106,6 +110,7 @@ def train_unet(
         seed=seed,
         pixel_size_nm=pixel_size_nm,
         licence=licence,
+        material=material,
     )
     raise typer.Exit(training.train_unet(settings(config, state, []).state.folder, asked))
 

@@ -1,8 +1,8 @@
 """The columns of a particle's features, and their units.
 
 How each is computed is said where it is computed; `feature_set_version` of the pipeline says by
-which definition. NULL: not of that feature set, or unknown, as all but intensity and outline are
-without a pixel size.
+which definition. NULL: not of that feature set, or unknown, as all but intensity, outline and
+junctions are without a pixel size.
 """
 
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
@@ -85,6 +85,12 @@ class FeatureColumns:
     shade_with_depth: Mapped[float | None] = _feature()  # correlation
     shade_rest: Mapped[float | None] = _feature()  # σ
     shade_gap: Mapped[float | None] = _feature()  # σ
+
+    # What the network says of two particles that meet in one region; known without a pixel size.
+    overlap_mean: Mapped[float | None] = _feature()  # probability
+    overlap_high: Mapped[float | None] = _feature()  # probability, 95th percentile
+    seam_mean: Mapped[float | None] = _feature()  # probability
+    seam_high: Mapped[float | None] = _feature()  # probability, 95th percentile
 
 
 FEATURE_COLUMNS = tuple(FeatureColumns.__annotations__)

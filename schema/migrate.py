@@ -16,7 +16,7 @@ from schema.engine import driver_connection, reader, writer
 from schema.errors import NotOurDatabase, SchemaTooNew, SchemaTooOld, StateError
 from schema.script import statements
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x46525754  # "FRWT": `file` and SQLite's tools tell whose database it is
 
 

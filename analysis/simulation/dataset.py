@@ -7,14 +7,16 @@ processes, and a folder may grow.
 
 import json
 import logging
+import math
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.simulation.fields import Field, simulate_field
 from analysis.simulation.grid import CELL_PX, FIELD_PX, PIXEL_SIZE_NM
@@ -23,7 +25,8 @@ from analysis.simulation.truth import Particle
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
+MIXED = "mixed"
 
 
 def simulate(
@@ -87,6 +90,7 @@ def save_field(path: Path, field: Field) -> None:
             exit_wave=field.exit_wave,
             mass_thickness=field.mass_thickness,
             labels=field.labels,
+            overlap=np.packbits(field.overlap),
             header=np.frombuffer(json.dumps(header).encode(), np.uint8),
         )
     partial.replace(path)
@@ -100,6 +104,7 @@ def load_field(path: Path) -> Field:
             exit_wave=archive["exit_wave"],
             mass_thickness=archive["mass_thickness"],
             labels=archive["labels"],
+            overlap=_unpacked(archive["overlap"], archive["labels"].shape),
             particles=tuple(
                 Particle(**{**p, "rotation": tuple(p["rotation"])}) for p in header["particles"]
             ),
@@ -107,6 +112,27 @@ def load_field(path: Path) -> Field:
             carbon_thickness_nm=header["carbon_thickness_nm"],
             seed=(header["seed"][0], header["seed"][1]),
         )
+
+
+def material_of(path: Path) -> str | None:
+    """Material of all particles of a field, without its polytype; None of a bare one.
+
+    Fields of several materials are "mixed". Reads no pixels.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        header = json.loads(archive["header"].tobytes())
+    return common_material([particle["material"] for particle in header["particles"]])
+
+
+def common_material(names: Sequence[str]) -> str | None:
+    """The material they all are, CdSe-wz and CdSe-zb both CdSe; "mixed", or None for none."""
+    found = {name.partition("-")[0] for name in names}
+    return MIXED if len(found) > 1 else next(iter(found), None)
+
+
+def _unpacked(bits: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The mask that was packed, eight pixels a byte."""
+    return np.unpackbits(bits, count=math.prod(shape)).reshape(shape).astype(np.bool_)
 
 
 def _claim(folder: Path, seed: int, plan: FieldPlan) -> None:

@@ -26,12 +26,13 @@ class Field:
     `exit_wave`: (576, 576) complex64, vacuum amplitude 1. `mass_thickness`: (576, 576) float16,
     see `multislice.mass_thickness`. `labels`: (512, 512) uint16 instances, 0 is carbon; where
     particles touch, a shared pixel belongs to the one nearer the beam exit. Particles that
-    truly overlap share one label.
+    truly overlap share one label; `overlap`: (512, 512), where such particles lie over each other.
     """
 
     exit_wave: NDArray[np.complex64]
     mass_thickness: NDArray[np.float16]
     labels: NDArray[np.uint16]
+    overlap: NDArray[np.bool_]
     particles: tuple[Particle, ...]
     energy_kev: float
     carbon_thickness_nm: float
@@ -50,12 +51,13 @@ def simulate_field(seed: tuple[int, int], plan: FieldPlan | None = None) -> Fiel
     energy_kev = float(rng.choice(ENERGIES_KEV, p=ENERGY_SHARES))
     film = draw_film(plan.film, CELL_NM, rng)
     placed = populate(plan, film, rng)
-    labels, particles = describe(placed)
+    labels, overlap, particles = describe(placed)
     atoms = specimen_atoms(placed, film_atoms_nm(film, rng), rng)
     return Field(
         exit_wave=multislice(atoms, energy_kev),
         mass_thickness=mass_thickness(atoms),
         labels=labels,
+        overlap=overlap,
         particles=particles,
         energy_kev=energy_kev,
         carbon_thickness_nm=film.thickness_nm,

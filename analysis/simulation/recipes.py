@@ -15,6 +15,12 @@ CORE_PLAN = FieldPlan(
     particles=(2, 7), empty_fraction=0.0, diameters_nm=(3.0, 12.0), typical_diameter_nm=5.5
 )
 
+BARE_PLAN = FieldPlan(
+    empty_fraction=1.0,
+    film=FilmPlan(ramp_fraction=0.5, contamination_fraction=0.5, hole_fraction=0.2),
+)
+"""No particles, and of all that may be taken for one more than usual."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -39,6 +45,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 fields=1500,
             ),
             Recipe(
+                name="bare",
+                purpose="the U-Net learns from these what is no particle",
+                plan=BARE_PLAN,
+                seed=20261125,
+                fields=160,
+            ),
+            Recipe(
                 name="validation",
                 purpose="which weights and which threshold to keep",
                 plan=CORE_PLAN,
@@ -55,10 +68,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Recipe(
                 name="empty",
                 purpose="held out: what is found where nothing is",
-                plan=FieldPlan(
-                    empty_fraction=1.0,
-                    film=FilmPlan(ramp_fraction=0.5, contamination_fraction=0.5, hole_fraction=0.2),
-                ),
+                plan=BARE_PLAN,
                 seed=43,
                 fields=40,
             ),

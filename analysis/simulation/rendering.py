@@ -39,5 +39,14 @@ def actual_exposure(exposure: Exposure) -> Exposure:
 
 def truth_labels(field: Field, shape_px: tuple[int, int]) -> NDArray[np.uint16]:
     """The labels on the grid of a picture of the whole field, nearest neighbour."""
+    return _nearest(field.labels, shape_px)
+
+
+def truth_overlap(field: Field, shape_px: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where particles of one instance overlap, on the grid of a picture of the whole field."""
+    return _nearest(field.overlap.astype(np.uint16), shape_px) > 0
+
+
+def _nearest(truth: NDArray[np.uint16], shape_px: tuple[int, int]) -> NDArray[np.uint16]:
     size = (shape_px[1], shape_px[0])
-    return np.asarray(cv2.resize(field.labels, size, interpolation=cv2.INTER_NEAREST_EXACT))
+    return np.asarray(cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint16)

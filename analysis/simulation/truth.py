@@ -54,8 +54,13 @@ class Particle:
     touches_border: bool
 
 
-def describe(placed: list[Placed]) -> tuple[NDArray[np.uint16], tuple[Particle, ...]]:
-    """Labels (512, 512) of the picture and the truth about each particle that shows in it."""
+def describe(
+    placed: list[Placed],
+) -> tuple[NDArray[np.uint16], NDArray[np.bool_], tuple[Particle, ...]]:
+    """Labels and overlap (512, 512) of the picture, and the truth about each particle in it.
+
+    Overlap is where particles of one instance lie over each other.
+    """
     outlines = [silhouette(p.positions_nm) for p in placed]
     masks = [_in_picture(mask, corner_px) for mask, corner_px in outlines]
     groups = _overlapping_groups(masks)
@@ -78,7 +83,16 @@ def describe(placed: list[Placed]) -> tuple[NDArray[np.uint16], tuple[Particle, 
         for index, place in enumerate(placed)
         if masks[index].any() and groups[index] in present
     )
-    return labels, particles
+    return labels, _overlap(masks, groups), particles
+
+
+def _overlap(masks: list[NDArray[np.bool_]], groups: list[int]) -> NDArray[np.bool_]:
+    """Where two or more masks of one group lie over each other, (512, 512)."""
+    overlap = np.zeros((FIELD_PX, FIELD_PX), np.bool_)
+    for one, other in combinations(range(len(masks)), 2):
+        if groups[one] == groups[other]:
+            overlap |= masks[one] & masks[other]
+    return overlap
 
 
 def _overlapping_groups(masks: list[NDArray[np.bool_]]) -> list[int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
 
-THICKNESS_AMPLITUDE = 0.35  # of the logarithm of intensity
+THICKNESS_AMPLITUDE = 0.25  # of the logarithm of intensity
 DARK_DISCS = 4
 GREY_LEVELS = 255
 

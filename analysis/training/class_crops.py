@@ -15,14 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import features
-from analysis.bundle import Bundle, Manifest
+from analysis.bundle import Bundle
 from analysis.forest import CLASS_NAMES
 from analysis.micrograph import Micrograph
 from analysis.pipeline import AnalysisSettings, analyse
 from analysis.readers import MICROGRAPH_SUFFIXES
 from analysis.regions import Labels, measure
 from analysis.training.checkpoint import TrainingError
-from analysis.training.described import described, described_as_published, native_pixels
+from analysis.training.described import (
+    described,
+    described_as_published,
+    junctions_of,
+    native_pixels,
+)
 from analysis.training.labelled import is_mask, only_micrograph, read_mask
 
 MICROGRAPH_END = "__"
@@ -108,7 +113,7 @@ def crop_rows(
     for number, crop in enumerate(crops, start=1):
         micrograph = only_micrograph(crop.path, crop.pixel_size_nm)
         labels = _labels(bundle, crop, micrograph)
-        row = None if labels is None else _rows(bundle.manifest, crop, micrograph, labels)
+        row = None if labels is None else _rows(bundle, crop, micrograph, labels)
         if row is None:
             without.append(crop.path)
         else:
@@ -171,13 +176,21 @@ def _inscribed_disc(shape: tuple[int, int]) -> NDArray[np.uint16]:
 
 
 def _rows(
-    manifest: Manifest, crop: Crop, micrograph: Micrograph, labels: Labels
+    bundle: Bundle, crop: Crop, micrograph: Micrograph, labels: Labels
 ) -> tuple[list[float], list[float]] | None:
     """The features in the manifest's order and the paper's; None where one has no value."""
     (region,) = measure(labels, np.zeros(labels.shape, np.float32))
-    native = native_pixels(manifest, micrograph.image)
+    native = native_pixels(bundle.manifest, micrograph.image)
     background = features.background_statistics(native, labels, crop.pixel_size_nm)
-    row = described(manifest, native, labels, region, crop.pixel_size_nm, background)
+    row = described(
+        bundle.manifest,
+        native,
+        labels,
+        region,
+        crop.pixel_size_nm,
+        background,
+        junctions_of(bundle, micrograph),
+    )
     if not np.isfinite(row).all():
         return None
     return row, described_as_published(native, labels, region)

@@ -14,8 +14,8 @@ CROP_PX = 256
 SMALLEST_FIELD_PX = 128  # 5 nm: patches cut from figures are that small
 LARGEST_FIELD_PX = 768  # 31 nm: a pool of samples is kept in memory
 SEAM_RADIUS_PX = 5  # 0.2 nm: what lies so near to two instances is a seam
-BACKGROUND, PARTICLE, SEAM = range(3)
-CHANNELS = 3
+BACKGROUND, PARTICLE, SEAM, OVERLAP = range(4)
+CHANNELS = 4
 UNKNOWN = -1.0  # in a target: the truth does not say
 
 
@@ -23,19 +23,23 @@ UNKNOWN = -1.0  # in a target: the truth does not say
 class Sample:
     """A prepared field and its truth on the same grid.
 
-    `network_input`: (h, w) float16; `truth`: (h, w, 3) bool, background, particle, seam.
-    `seams_known`: False where the truth does not tell touching particles apart.
+    `network_input`: (h, w) float16; `truth`: (h, w, 4) bool, background, particle, seam, overlap.
+    `unknown`: channels of which the truth says nothing, such as the seams where it does not tell
+    touching particles apart.
     """
 
     network_input: NDArray[np.float16]
     truth: NDArray[np.bool_]
-    seams_known: bool = True
+    unknown: tuple[int, ...] = ()
 
 
-def channels(instances: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """What the network shall say of each pixel: (h, w, 3) bool, background, particle, seam.
+def channels(
+    instances: NDArray[np.uint16], overlap: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """What the network shall say of each pixel, (h, w, 4) bool.
 
-    A seam is what lies within 0.2 nm of two instances.
+    Background, particle, seam, overlap. A seam is what lies within 0.2 nm of two instances.
+    `overlap`: (h, w), where particles of one instance lie over each other; None means nowhere.
     """
     side = 2 * SEAM_RADIUS_PX + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -43,13 +47,19 @@ def channels(instances: NDArray[np.uint16]) -> NDArray[np.bool_]:
     inverted = np.where(instances > 0, np.uint16(65535) - instances, np.uint16(0))
     lowest = np.uint16(65535) - np.asarray(cv2.dilate(inverted, disc), np.uint16)
     seam = (np.asarray(highest) > 0) & (highest != lowest)
-    return np.stack([instances == 0, instances > 0, seam], axis=-1)
+    over = np.zeros(instances.shape, np.bool_) if overlap is None else overlap
+    return np.stack([instances == 0, instances > 0, seam, over], axis=-1)
 
 
 def on_grid(instances: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.uint16]:
     """The same instances with other pixels, each of the one that lies nearest. (h, w) uint16."""
     size = (shape[1], shape[0])
     return np.asarray(cv2.resize(instances, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint16)
+
+
+def mask_on_grid(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The same mask with other pixels, each like the one that lies nearest. (h, w) bool."""
+    return on_grid(mask.astype(np.uint16), shape) > 0
 
 
 def part_window(
@@ -73,7 +83,7 @@ def draw_crop(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """A square of the sample, turned and mirrored at random; small fields are reflected out.
 
-    Pixels (crop, crop) and truth (crop, crop, 3).
+    Pixels (crop, crop) and truth (crop, crop, 4).
     """
     network_input, whole_truth = _at_least(sample, crop_px)
     top = int(rng.integers(0, network_input.shape[0] - crop_px + 1))
@@ -88,16 +98,15 @@ def draw_crop(
 def draw_batch(
     samples: list[Sample], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One crop of each: inputs (n, 256, 256, 1) and targets (n, 256, 256, 3), as `channels`.
+    """One crop of each: inputs (n, 256, 256, 1) and targets (n, 256, 256, 4), as `channels`.
 
-    Where a truth knows no seams the third channel is `UNKNOWN`.
+    Where a truth says nothing of a channel it is `UNKNOWN`.
     """
     inputs = np.empty((len(samples), CROP_PX, CROP_PX, 1), np.float32)
     targets = np.empty((len(samples), CROP_PX, CROP_PX, CHANNELS), np.float32)
     for index, sample in enumerate(samples):
         inputs[index, :, :, 0], targets[index] = draw_crop(sample, rng)
-        if not sample.seams_known:
-            targets[index, :, :, SEAM] = UNKNOWN
+        targets[index, :, :, list(sample.unknown)] = UNKNOWN
     return inputs, targets
 
 

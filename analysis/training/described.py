@@ -7,7 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import features
-from analysis.bundle import Manifest
+from analysis.bundle import Bundle, Manifest
+from analysis.junctions import JUNCTION_FEATURE_NAMES, Junctions
+from analysis.micrograph import Micrograph
+from analysis.pipeline import AnalysisSettings, seen
 from analysis.preprocess import despike, median_filtered
 from analysis.regions import Labels, Region
 
@@ -18,6 +21,13 @@ def native_pixels(manifest: Manifest, image: NDArray[np.generic]) -> NDArray[np.
     return median_filtered(image) if published else despike(image)
 
 
+def junctions_of(bundle: Bundle, micrograph: Micrograph) -> Junctions | None:
+    """What the network says of particles that meet; None where no feature of the bundle asks."""
+    if set(JUNCTION_FEATURE_NAMES).isdisjoint(bundle.manifest.feature_names):
+        return None
+    return seen(micrograph, bundle, AnalysisSettings())[1].junctions
+
+
 def described(
     manifest: Manifest,
     native: NDArray[np.float32],
@@ -25,6 +35,7 @@ def described(
     region: Region,
     pixel_size_nm: float,
     background: features.Background,
+    junctions: Junctions | None = None,
 ) -> list[float]:
     """The features of one region in the manifest's order; NaN where one has no value."""
     values: Mapping[str, float | None]
@@ -32,7 +43,7 @@ def described(
         values = features.published_features(native, labels, region)
     else:
         values = features.region_features(
-            native, labels, region, pixel_size_nm, background, manifest.feature_names
+            native, labels, region, pixel_size_nm, background, manifest.feature_names, junctions
         )
     return in_order(values, manifest.feature_names)
 

@@ -31,6 +31,7 @@ from analysis.training.described import (
     described,
     described_as_published,
     in_order,
+    junctions_of,
     native_pixels,
 )
 from analysis.training.evaluate import labelled
@@ -256,9 +257,12 @@ def _carbon(
             labels[(disc > 0) & (labels == 0)] = particles + 1 + number
     background = features.background_statistics(native, seen.labels, size_nm)
     regions = measure(labels, np.zeros(labels.shape, np.float32))
+    junctions = junctions_of(bundle, seen.micrograph)
     return [
         _Example(
-            features=described(bundle.manifest, native, labels, region, size_nm, background),
+            features=described(
+                bundle.manifest, native, labels, region, size_nm, background, junctions
+            ),
             published=described_as_published(native, labels, region),
             class_index=CLASS_NAMES.index("background"),
         )

@@ -25,7 +25,7 @@ from analysis.training.checkpoint import (
     standing_of,
     store,
 )
-from analysis.training.crops import CHANNELS, PARTICLE, SEAM
+from analysis.training.crops import CHANNELS, OVERLAP, PARTICLE, SEAM
 from analysis.training.held_out import THRESHOLD, HeldOut, pooled_dice, predicted
 from analysis.training.loader import SamplePool
 from analysis.training.sources import SimulatedFields, Source
@@ -37,8 +37,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SEAM_WEIGHT = 0.5
+SEAM_WEIGHT = 0.8
 SEAM_PIXEL_WEIGHT = 10.0
+OVERLAP_WEIGHT = 0.4
+OVERLAP_PIXEL_WEIGHT = 4.0
+COMPILED_FROM_STEPS = 1000
 LEAST_GAIN = 5e-4  # of Dice, for a checkpoint to count as better
 # What a training that goes on may change: how long it lasts, and who helps.
 MAY_DIFFER = (
@@ -49,6 +52,8 @@ MAY_DIFFER = (
     "patience",
     "renderers",
     "start_samples",
+    "pool_samples",
+    "batches_per_sample",
     "log_steps",
 )
 
@@ -65,7 +70,7 @@ class FitRecipe:
     """
 
     architecture: str = "default"
-    filters: int = 18
+    filters: int = 32
     steps: int = 2400
     batch: int = 8
     learning_rate: float = 2e-3
@@ -73,6 +78,9 @@ class FitRecipe:
     seed: int = 1
     renderers: int = 1
     start_samples: int = 96
+    pool_samples: int = 700
+    batches_per_sample: int = 0
+    shares: tuple[float, ...] | None = None  # of the sources; equal where None
     checkpoint_steps: int = 100
     average_from: int | None = None  # step; the result is the mean of all checkpoints from there
     log_steps: int = 50
@@ -124,7 +132,15 @@ def fit_unet(
     run = _Run(network, recipe, checkpoint, identity, held_out)
     if not run.is_over(standing):
         seed = recipe.seed + standing.step  # after an interruption other samples, not the same
-        with SamplePool(sources, seed, recipe.renderers, recipe.start_samples) as pool:
+        with SamplePool(
+            sources,
+            seed,
+            recipe.renderers,
+            recipe.start_samples,
+            recipe.pool_samples,
+            recipe.batches_per_sample,
+            recipe.shares,
+        ) as pool:
             run.train(pool, standing, progress)
     return checkpoint_weights(checkpoint)
 
@@ -143,28 +159,28 @@ def compiled(recipe: FitRecipe) -> "keras.Model":
     network.compile(
         optimizer=keras.optimizers.Adam(schedule, global_clipnorm=1.0),
         loss=cross_entropy_and_dice,
-        jit_compile=compiles(),
+        jit_compile=compiles(recipe.steps),
     )
     network.optimizer.build(network.trainable_variables)
     return network
 
 
-def compiles() -> bool:
-    """Whether the backend is slow unless it compiles: TensorFlow on a processor is not, JAX is."""
+def compiles(steps: int = 0) -> bool:
+    """Whether to compile the step: always on JAX; on TensorFlow a quarter off, after 15 s."""
     import keras
 
-    return bool(keras.backend.backend() != "tensorflow")
+    return bool(keras.backend.backend() != "tensorflow" or steps >= COMPILED_FROM_STEPS)
 
 
 def cross_entropy_and_dice(truth: Any, predicted: Any) -> Any:
-    """Mean cross-entropy plus 1 - soft Dice of the particle channel, plus what seams cost.
+    """Mean cross-entropy plus 1 - soft Dice of the particle channel, plus seams and overlaps.
 
-    Seams are a third channel where the network has one; their rare pixels weigh
-    `SEAM_PIXEL_WEIGHT` times as much as others, and those that are `crops.UNKNOWN` nothing.
+    Seam and overlap are further channels where the network has them; their rare pixels weigh
+    several times as much as others, and those that are `crops.UNKNOWN` nothing.
 
     Args:
-        truth: (n, h, w, 3) background, particle, seam.
-        predicted: (n, h, w, 2) or (n, h, w, 3).
+        truth: (n, h, w, 4) background, particle, seam, overlap.
+        predicted: (n, h, w, 2) or (n, h, w, 4).
     """
     from keras import ops
 
@@ -176,16 +192,21 @@ def cross_entropy_and_dice(truth: Any, predicted: Any) -> Any:
     dice = (2 * shared + 1) / (ops.sum(true) + ops.sum(found) + 1)
     loss = cross_entropy + 1 - dice
     if predicted.shape[-1] == CHANNELS:
-        loss = loss + SEAM_WEIGHT * _seam_cost(truth[..., SEAM], predicted[..., SEAM])
+        for channel, weight, pixel_weight in (
+            (SEAM, SEAM_WEIGHT, SEAM_PIXEL_WEIGHT),
+            (OVERLAP, OVERLAP_WEIGHT, OVERLAP_PIXEL_WEIGHT),
+        ):
+            cost = _rare_cost(truth[..., channel], predicted[..., channel], pixel_weight)
+            loss = loss + weight * cost
     return loss
 
 
-def _seam_cost(true: Any, found: Any) -> Any:
+def _rare_cost(true: Any, found: Any, pixel_weight: float) -> Any:
     """Weighted cross-entropy plus 1 - soft Dice: a seam is one pixel in three hundred."""
     from keras import ops
 
     known = ops.cast(true >= 0, found.dtype)
-    there = SEAM_PIXEL_WEIGHT * true * ops.log(found)
+    there = pixel_weight * true * ops.log(found)
     cross_entropy = -ops.mean(known * (there + (1 - true) * ops.log(1 - found)))
     shared = ops.sum(known * true * found)
     dice = (2 * shared + 1) / (ops.sum(known * true) + ops.sum(known * found) + 1)

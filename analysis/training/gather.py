@@ -41,13 +41,18 @@ def is_simulated(folder: Path) -> bool:
     return isinstance(stated, dict) and SIMULATED in stated
 
 
-def simulated_fields(folder: Path) -> SimulatedFields:
+def simulated_fields(folder: Path, material: str | None = None) -> SimulatedFields:
     """A simulated set that this release can read.
 
+    Args:
+        folder: of the set.
+        material: only fields all of whose particles are of it, whatever the polytype, and bare
+            ones; None takes every field.
+
     Raises:
-        TrainingError: it is of another format, or holds no field.
+        TrainingError: it is of another format, or holds no such field.
     """
-    from analysis.simulation.dataset import FORMAT
+    from analysis.simulation.dataset import FORMAT, material_of
 
     stated = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if stated.get("format") != FORMAT:
@@ -58,15 +63,25 @@ def simulated_fields(folder: Path) -> SimulatedFields:
     source = SimulatedFields(folder=folder)
     if not len(source):
         raise TrainingError(f"{folder} holds no finished field yet")
-    return source
+    if material is None:
+        return source
+    found = [material_of(path) for path in source.paths()]
+    if material not in found:
+        known = ", ".join(sorted({name for name in found if name}))
+        raise TrainingError(f"{folder} holds no field of {material!r}; there are {known}")
+    chosen = tuple(number for number, name in enumerate(found) if name in (material, None))
+    return SimulatedFields(folder=folder, numbers=chosen, material=material)
 
 
-def gathered(folders: Sequence[Path], pixel_size_nm: float | None = None) -> Gathered:
+def gathered(
+    folders: Sequence[Path], pixel_size_nm: float | None = None, material: str | None = None
+) -> Gathered:
     """What the folders hold.
 
     Args:
         folders: each a simulated set, or micrographs with masks.
         pixel_size_nm: for micrographs whose file states none.
+        material: of a simulated set, only the fields of this; None takes all.
 
     Raises:
         TrainingError: a folder is not there, or holds nothing to train on.
@@ -78,7 +93,7 @@ def gathered(folders: Sequence[Path], pixel_size_nm: float | None = None) -> Gat
         if not folder.is_dir():
             raise TrainingError(f"{folder} is not a folder")
         if is_simulated(folder):
-            sources.append(simulated_fields(folder))
+            sources.append(simulated_fields(folder, material))
         else:
             images, left_out = labelled_images(folder, pixel_size_nm)
             sources.append(LabelledImages(name=folder.resolve().name, images=images))

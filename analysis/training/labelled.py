@@ -24,6 +24,8 @@ from analysis.training.checkpoint import TrainingError
 from analysis.training.crops import (
     LARGEST_FIELD_PX,
     MODEL_PIXEL_SIZE_NM,
+    OVERLAP,
+    SEAM,
     SMALLEST_FIELD_PX,
     Sample,
     channels,
@@ -186,7 +188,7 @@ def draw_labelled(
     return Sample(
         network_input=prepared.astype(np.float16),
         truth=channels(on_grid(instances, (prepared.shape[0], prepared.shape[1]))),
-        seams_known=labels.told_apart,
+        unknown=(OVERLAP,) if labels.told_apart else (SEAM, OVERLAP),
     )
 
 

@@ -22,7 +22,6 @@ from analysis.training.checkpoint import TrainingError
 from analysis.training.crops import Sample, draw_batch
 from analysis.training.sources import SimulatedFields, Source
 
-POOL_SAMPLES = 700  # 0.5 GB
 NICENESS = 5
 WAIT_SECONDS = 1.0
 
@@ -30,14 +29,18 @@ WAIT_SECONDS = 1.0
 class SamplePool:
     """Prepared samples of one or several sources; a context that owns its renderers.
 
-    Every source has the same share, however many fields or images it holds; fields that arrive in
-    a folder of simulated ones meanwhile are used from then on.
+    Each source has its share, however many fields or images it holds; fields that arrive in a
+    folder of simulated ones meanwhile are used from then on.
 
     Args:
         sources: what is drawn from; a path is a folder of simulated fields.
         seed: of what is drawn; the order of arrival depends on the machine.
         renderers: processes that render.
         start_samples: to wait for before the first batch.
+        pool_samples: that are kept, the newest; 1.3 MB each.
+        batches_per_sample: a new sample is taken once in so many batches, so that rendering
+            leaves the processor to the network; 0 takes all there are.
+        shares: of the sources; equal where None.
     """
 
     def __init__(
@@ -46,20 +49,27 @@ class SamplePool:
         seed: int,
         renderers: int = 1,
         start_samples: int = 1,
+        pool_samples: int = 700,
+        batches_per_sample: int = 0,
+        shares: Sequence[float] | None = None,
     ) -> None:
         if isinstance(sources, Path):
             sources = (SimulatedFields(folder=sources),)
         context = multiprocessing.get_context("spawn")
         self._queue: Queue[Sample] = context.Queue(maxsize=32)
         self._rng = np.random.default_rng([seed, renderers])
-        self._samples: deque[Sample] = deque(maxlen=POOL_SAMPLES)
+        self._samples: deque[Sample] = deque(maxlen=pool_samples)
+        chances = _normalised(shares, len(sources))
         self._processes = [
             context.Process(
-                target=_render, args=(tuple(sources), (seed, index), self._queue), daemon=True
+                target=_render,
+                args=(tuple(sources), chances, (seed, index), self._queue),
+                daemon=True,
             )
             for index in range(renderers)
         ]
         self._start_samples = start_samples
+        self._batches_per_sample, self._batches = batches_per_sample, 0
         self.rendered = 0
 
     def __enter__(self) -> Self:
@@ -83,12 +93,17 @@ class SamplePool:
 
     def batch(self, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Inputs (size, 256, 256, 1) and targets (size, 256, 256, 3), as `crops.draw_batch`."""
-        self._drain()
+        self._batches += 1
+        self._renew()
         chosen = self._rng.integers(0, len(self._samples), size)
         return draw_batch([self._samples[index] for index in chosen], self._rng)
 
-    def _drain(self) -> None:
+    def _renew(self) -> None:
         self._check()
+        if self._batches_per_sample:
+            if self._batches % self._batches_per_sample == 0 and not self._queue.empty():
+                self._take(self._queue.get())
+            return
         while not self._queue.empty():
             self._take(self._queue.get())
 
@@ -118,7 +133,18 @@ class SamplePool:
             process.join()
 
 
-def _render(sources: Sequence[Source], seed: tuple[int, int], queue: "Queue[Sample]") -> None:
+def _normalised(shares: Sequence[float] | None, sources: int) -> list[float]:
+    """Probabilities of the sources, adding up to one."""
+    shares = [1.0] * sources if shares is None else shares
+    return [share / sum(shares) for share in shares]
+
+
+def _render(
+    sources: Sequence[Source],
+    shares: Sequence[float],
+    seed: tuple[int, int],
+    queue: "Queue[Sample]",
+) -> None:
     """Render micrographs of random fields and images for ever."""
     import cv2
 
@@ -126,7 +152,7 @@ def _render(sources: Sequence[Source], seed: tuple[int, int], queue: "Queue[Samp
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
     while True:
-        source = sources[int(rng.integers(0, len(sources)))]
+        source = sources[int(rng.choice(len(sources), p=shares))]
         if not len(source):
             time.sleep(WAIT_SECONDS)  # the simulation has only begun
             continue

@@ -7,6 +7,9 @@ mirrored into 1000 samples an epoch, four fifths to train on; categorical cross-
 epochs, at most after ten. Where the paper says nothing: turns are by quarters, since 129 images in
 eight positions are the "more than 1000" of the paper; the split is by image, so that no image is
 judged that was trained on in another position; the weights of the lowest validation loss are kept.
+And the statistics of batch normalisation are settled before every judgement: at the usual momentum
+of 0.99 the start still weighs 13 % after the 200 steps of five epochs, which on pictures of little
+contrast drowns their variance, so that loss and result speak of the start.
 """
 
 import logging
@@ -53,6 +56,7 @@ class PublishedRecipe:
     least_gain: float = 0.001
     patience: int = 2
     seed: int = 1
+    settling_batches: int = 20
 
     @property
     def trained_samples(self) -> int:
@@ -135,6 +139,7 @@ def fit_published(
     standing = resumed(checkpoint, network, identity) if checkpoint.exists() else NOTHING
     while not is_over(standing, recipe):
         trained = _trained(network, training, recipe, standing, progress)
+        _settle(network, training, recipe)
         moment = _judged(network, held_out, recipe, trained)
         standing = _with(standing, moment, network.get_weights())
         store(checkpoint, standing, network, identity)
@@ -198,6 +203,23 @@ def _trained(
             done = standing.step * recipe.batches + len(losses)
             progress(done, recipe.epochs * recipe.batches, standing)
     return Moment(step=epoch, loss=float(np.mean(losses)))
+
+
+def _settle(network: "keras.Model", training: Sequence[Picture], recipe: PublishedRecipe) -> None:
+    """Means and variances of batch normalisation as on training samples; no weight learns."""
+    import keras
+
+    normalising = [
+        layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    usual = [layer.momentum for layer in normalising]
+    places = _positions(training, recipe.settling_batches * recipe.batch, [recipe.seed, 0])
+    for number, batch in enumerate(_batches(places, recipe.batch)):
+        for layer in normalising:
+            layer.momentum = number / (number + 1)  # the plain mean over the batches so far
+        network(_samples(training, batch)[0], training=True)
+    for layer, momentum in zip(normalising, usual, strict=True):
+        layer.momentum = momentum
 
 
 def _judged(

@@ -13,13 +13,14 @@ from analysis.preprocess import prepare
 from analysis.simulation.camera import draw_exposure, expose
 from analysis.simulation.fields import Field
 from analysis.simulation.optics import draw_optics, intensity
-from analysis.simulation.rendering import truth_labels
+from analysis.simulation.rendering import truth_labels, truth_overlap
 from analysis.training import augment
 from analysis.training.crops import (
     MODEL_PIXEL_SIZE_NM,
     SMALLEST_FIELD_PX,
     Sample,
     channels,
+    mask_on_grid,
     on_grid,
     part_window,
 )
@@ -30,17 +31,17 @@ class Conditions:
     """How often each thing happens to a training micrograph, and the range of its pixels."""
 
     pixel_size_nm: tuple[float, float] = (0.018, 0.085)
-    fine_fraction: float = 0.2  # below 0.036 nm/px: four times the pixels to render
-    dose_e_per_a2: tuple[float, float] = (40.0, 5000.0)
-    magnification_error: float = 0.12  # also stands in for lattices never simulated
-    thickness: float = 0.6
-    discs: float = 0.25
+    fine_fraction: float = 0.3  # below 0.036 nm/px: four times the pixels to render
+    dose_e_per_a2: tuple[float, float] = (60.0, 5000.0)
+    magnification_error: float = 0.1  # also stands in for lattices never simulated
+    thickness: float = 0.4
+    discs: float = 0.2
     disc_edge_px: tuple[float, float] = (4.0, 20.0)
-    contrast: float = 0.4
-    noise: float = 0.35
-    blur: float = 0.3
-    rescale: float = 0.25
-    print_fraction: float = 0.4
+    contrast: float = 0.3
+    noise: float = 0.25
+    blur: float = 0.25
+    rescale: float = 0.2
+    print_fraction: float = 0.3
     enlarged_print: float = 0.5  # printed before it is rescaled, so that JPEG blocks grow
     part_of_field: float = 0.5
 
@@ -52,15 +53,18 @@ def draw_sample(field: Field, rng: np.random.Generator, conditions: Conditions =
     """A new micrograph of the field, prepared, with its truth."""
     pixel_size_nm = _pixel_size_nm(rng, conditions)
     noise_free = intensity(field, draw_optics(rng), pixel_size_nm)
-    labels = truth_labels(field, (noise_free.shape[0], noise_free.shape[1]))
+    shape_px = noise_free.shape[0], noise_free.shape[1]
+    labels, overlap = truth_labels(field, shape_px), truth_overlap(field, shape_px)
     if rng.random() < conditions.part_of_field:
-        noise_free, labels = _part(noise_free, labels, pixel_size_nm, rng)
+        part = _part(shape_px, pixel_size_nm, rng)
+        noise_free, labels, overlap = noise_free[part], labels[part], overlap[part]
     counts = _recorded(noise_free, pixel_size_nm, rng, conditions)
     stated_nm = pixel_size_nm * np.exp(
         rng.uniform(-conditions.magnification_error, conditions.magnification_error)
     )
     prepared = prepare(counts, float(stated_nm), MODEL_PIXEL_SIZE_NM, "default").network_input
-    truth = channels(on_grid(labels, prepared.shape))
+    grid = prepared.shape[0], prepared.shape[1]
+    truth = channels(on_grid(labels, grid), mask_on_grid(overlap, grid))
     return Sample(network_input=prepared.astype(np.float16), truth=truth)
 
 
@@ -72,15 +76,11 @@ def _pixel_size_nm(rng: np.random.Generator, conditions: Conditions) -> float:
 
 
 def _part(
-    noise_free: NDArray[np.float32],
-    labels: NDArray[np.uint16],
-    pixel_size_nm: float,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    shape_px: tuple[int, int], pixel_size_nm: float, rng: np.random.Generator
+) -> tuple[slice, slice]:
     """A rectangle of the field, as small as a patch of a figure."""
     smallest = round(SMALLEST_FIELD_PX * MODEL_PIXEL_SIZE_NM / pixel_size_nm)
-    rows, columns = part_window(labels.shape, smallest, rng)
-    return noise_free[rows, columns], labels[rows, columns]
+    return part_window(shape_px, smallest, rng)
 
 
 def _recorded(

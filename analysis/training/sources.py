@@ -42,12 +42,13 @@ class SimulatedFields:
     """A folder of `analysis.simulation.dataset`; one that still grows is used as it is then.
 
     `numbers`: of the fields that are meant; None means all there are. `conditions`: what happens
-    to a micrograph; None takes the usual.
+    to a micrograph; None takes the usual. `material`: they were chosen by, for the manifest.
     """
 
     folder: Path
     numbers: tuple[int, ...] | None = None
     conditions: "Conditions | None" = None
+    material: str | None = None
 
     def __len__(self) -> int:
         """Fields there are now."""
@@ -63,7 +64,8 @@ class SimulatedFields:
 
     def parted(self, rng: np.random.Generator) -> tuple["SimulatedFields", "SimulatedFields"]:
         """By field."""
-        kept, held = _parted(len(self), rng)
+        numbers = tuple(range(len(self))) if self.numbers is None else self.numbers
+        kept, held = (tuple(numbers[i] for i in part) for part in _parted(len(self), rng))
         return replace(self, numbers=kept), replace(self, numbers=held)
 
     def described(self) -> dict[str, Any]:
@@ -74,6 +76,7 @@ class SimulatedFields:
             "name": self.folder.resolve().name,
             "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
             "fields": len(self),
+            **({} if self.material is None else {"material": self.material}),
         }
 
     def paths(self) -> list[Path]:

@@ -9,7 +9,7 @@ from analysis import unet
 
 FILTERS = 1
 STEEPNESS = 4.0
-NO_SEAM = -20.0
+NEVER = (-20.0, -20.0)  # seam, overlap
 
 
 def brightness_weights(threshold: float) -> list[np.ndarray]:
@@ -27,14 +27,15 @@ def brightness_weights(threshold: float) -> list[np.ndarray]:
     for layer in strided:
         area = layer.kernel.shape[0] * layer.kernel.shape[1]
         layer.set_weights([np.full(layer.kernel.shape, 1 / area, np.float32), np.zeros(1)])
-    for layer in (plain[0], plain[-2], plain[-1]):
+    for layer in (plain[0], *plain[-3:]):
         kernel = np.zeros(layer.kernel.shape, np.float32)
-        kernel[1, 1, 0, 0] = 1  # the first channel of the concatenation is the skip
+        middle = layer.kernel.shape[0] // 2
+        kernel[middle, middle, 0, 0] = 1
         layer.set_weights([kernel, np.zeros(1, np.float32)])
     (fine,) = [layer for layer in network.layers if type(layer).__name__ == "Conv2DTranspose"]
     side, stride = fine.kernel.shape[0], fine.strides[0]
     ramp = 1 - np.abs(np.arange(side) - (side - 1) / 2) / stride
     kernel = np.zeros(fine.kernel.shape, np.float32)
     kernel[:, :, 1, 0] = STEEPNESS * np.outer(ramp, ramp)
-    fine.set_weights([kernel, np.array([0, -STEEPNESS * threshold, NO_SEAM], np.float32)])
+    fine.set_weights([kernel, np.array([0, -STEEPNESS * threshold, *NEVER], np.float32)])
     return network.get_weights()

@@ -15,6 +15,7 @@ from analysis.features import (
     published_features,
     region_features,
 )
+from analysis.junctions import JUNCTION_FEATURE_NAMES
 from analysis.outline import OUTLINE_FEATURE_NAMES, outline_features
 from analysis.regions import Region, measure
 from tests.analysis.lattices import GOLD_PER_NM, crystal
@@ -195,6 +196,7 @@ def test_without_a_pixel_size_only_real_space_is_described():
         image, labels, only_region(labels), None, Background(level=10, deviation=2)
     )
     of_space = {"intensity_mean": 2.0, "intensity_std": 0.0} | outline_features(labels == 1)
+    of_space |= dict.fromkeys(JUNCTION_FEATURE_NAMES, 0.0)
     assert values == dict.fromkeys(FEATURE_NAMES) | of_space
 
 

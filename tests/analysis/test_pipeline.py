@@ -8,6 +8,7 @@ import pytest
 from analysis.bundle import load, write
 from analysis.features import FEATURE_NAMES, PROFILE_FEATURE_NAMES
 from analysis.forest import CLASS_NAMES, Forest
+from analysis.junctions import JUNCTION_FEATURE_NAMES
 from analysis.micrograph import (
     Acquisition,
     Calibration,
@@ -16,6 +17,7 @@ from analysis.micrograph import (
     Micrograph,
     Source,
 )
+from analysis.outline import OUTLINE_FEATURE_NAMES
 from analysis.pipeline import AnalysisSettings, analyse, domain, fingerprint, natural_key
 from tests.analysis.brightness_network import brightness_weights
 from tests.analysis.test_bundle import draft
@@ -108,7 +110,7 @@ def test_without_a_pixel_size_native_pixels_are_segmented_and_nothing_is_named(b
         assert one.class_probabilities is None
         known = {name for name, value in one.features.items() if value is not None}
         assert known == {
-            "intensity_mean", "intensity_std", "dent_depth", "inscribed_ratio", "hull_excess"
+            "intensity_mean", "intensity_std", *OUTLINE_FEATURE_NAMES, *JUNCTION_FEATURE_NAMES
         }  # fmt: skip
 
 

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.micrograph import Micrograph
-from analysis.simulation.dataset import field_paths, load_field
+from analysis.simulation.dataset import common_material, field_paths, load_field
 from analysis.training.micrographs import CORE, RenderConditions, Rendered, calibrated, rendered
 
-MIXED = "mixed"
 NOTHING = "empty"
 EMPTY_FRACTION = 0.01  # real patches: a scrap of a particle in a corner is not to be found
 
@@ -107,7 +105,7 @@ def as_case(set_name: str, seen: Rendered) -> Case:
     return Case(
         set_name=set_name,
         name=seen.micrograph.source.file_name,
-        material=_material([region.material for region in shown]),
+        material=common_material([region.material for region in shown]) or NOTHING,
         micrograph=seen.micrograph,
         pixel_size_nm=size_nm,
         labels=seen.labels,
@@ -122,14 +120,6 @@ def as_case(set_name: str, seen: Rendered) -> Case:
         dose_e_per_a2=seen.exposure.dose_e_per_a2,
         defocus_nm=seen.optics.defocus_nm,
     )
-
-
-def _material(names: Sequence[str]) -> str:
-    """The material of the field; CdSe-wz and CdSe-zb are both CdSe."""
-    found = Counter(name.split("-")[0] for name in names)
-    if not found:
-        return NOTHING
-    return next(iter(found)) if len(found) == 1 else MIXED
 
 
 def real_cases(folder: Path) -> list[CaseSource]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.training.evaluation.cases import MIXED
+from analysis.simulation.dataset import MIXED
 from analysis.training.evaluation.classes import ClassReport
 from analysis.training.evaluation.curves import DEFOCUS, DIAMETER, DOSE, PIXEL_SIZE, CurvePoint
 from analysis.training.evaluation.intervals import Estimate

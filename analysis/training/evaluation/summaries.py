@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.forest import CLASS_NAMES
 from analysis.metrics import balanced_accuracy, confusion
-from analysis.training.evaluation.cases import MIXED
+from analysis.simulation.dataset import MIXED
 from analysis.training.evaluation.intervals import NOTHING, Estimate, bootstrap
 from analysis.training.evaluation.scores import CaseScore, ParticleScore
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.baselines import Annulus, Example, Otsu, fit_annulus, fit_otsu
-from analysis.training.evaluation.cases import MIXED, CaseSource, simulated_cases
+from analysis.simulation.dataset import MIXED
+from analysis.training.evaluation.cases import CaseSource, simulated_cases
 from analysis.training.evaluation.methods import FourierMethod, Method, OtsuMethod
 from analysis.training.evaluation.records import Progress, Records, code_digest
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,11 +63,12 @@ def test_gold_on_110_shows_its_111_planes_at_right_angles_to_the_stacking():
     specimen = build(plan, rng)
     place = Placed(specimen=specimen, middle_nm=np.array([CELL_NM / 2, CELL_NM / 2, 0.0]))
     atoms = specimen_atoms([place], np.empty((0, 3)), rng)
-    labels, particles = describe([place])
+    labels, overlap, particles = describe([place])
     field = Field(
         exit_wave=multislice(atoms, 300.0),
         mass_thickness=mass_thickness(atoms),
         labels=labels,
+        overlap=overlap,
         particles=particles,
         energy_kev=300.0,
         carbon_thickness_nm=0.0,
@@ -86,6 +88,9 @@ def test_gold_on_110_shows_its_111_planes_at_right_angles_to_the_stacking():
 def test_an_interrupted_folder_is_completed_and_keeps_what_it_holds(tmp_path: Path, field: Field):
     heard: list[tuple[int, int]] = []
     simulate(tmp_path, 0, seed=3, plan=THIN)
+    crossed = np.zeros((FIELD_PX, FIELD_PX), np.bool_)
+    crossed[7, 3:9] = True
+    field = replace(field, overlap=crossed)
     save_field(field_path(tmp_path, 1), field)
     written_ns = field_path(tmp_path, 1).stat().st_mtime_ns
     simulate(tmp_path, 2, seed=3, processes=1, plan=THIN, progress=lambda *n: heard.append(n))
@@ -96,6 +101,7 @@ def test_an_interrupted_folder_is_completed_and_keeps_what_it_holds(tmp_path: Pa
         assert (stored.exit_wave == expected.exit_wave).all()
         assert (stored.mass_thickness == expected.mass_thickness).all()
         assert (stored.labels == expected.labels).all()
+        assert (stored.overlap == expected.overlap).all()
         assert stored.particles == expected.particles
         assert stored.seed == expected.seed
 

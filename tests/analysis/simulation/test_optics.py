@@ -25,6 +25,7 @@ def field_of(wave: NDArray[np.complex64]) -> Field:
         exit_wave=wave,
         mass_thickness=np.zeros((CELL_PX, CELL_PX), np.float16),
         labels=np.zeros((FIELD_PX, FIELD_PX), np.uint16),
+        overlap=np.zeros((FIELD_PX, FIELD_PX), np.bool_),
         particles=(),
         energy_kev=300.0,
         carbon_thickness_nm=0.0,

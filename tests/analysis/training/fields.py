@@ -9,7 +9,7 @@ CENTRE_PX = (200, 300)
 RADIUS_PX = 60
 
 
-def disc_field(class_name: str = "no_stacking_fault") -> Field:
+def disc_field(class_name: str = "no_stacking_fault", material: str = "Au") -> Field:
     """A 4.8 nm disc with 0.24 nm fringes, at row 200 and column 300."""
     y, x = np.indices((CELL_PX, CELL_PX)) - MARGIN_PX
     disc = np.hypot(y - CENTRE_PX[0], x - CENTRE_PX[1]) < RADIUS_PX
@@ -18,7 +18,7 @@ def disc_field(class_name: str = "no_stacking_fault") -> Field:
     particle = Particle(
         label=1,
         class_name=class_name,
-        material="Au",
+        material=material,
         fault="none",
         shape="sphere",
         diameter_nm=2 * RADIUS_PX * 0.04,
@@ -34,6 +34,7 @@ def disc_field(class_name: str = "no_stacking_fault") -> Field:
         exit_wave=wave.astype(np.complex64),
         mass_thickness=np.zeros((CELL_PX, CELL_PX), np.float16),
         labels=disc[inner, inner].astype(np.uint16),
+        overlap=np.zeros((FIELD_PX, FIELD_PX), np.bool_),
         particles=(particle,),
         energy_kev=300.0,
         carbon_thickness_nm=2.0,

@@ -1,11 +1,13 @@
 """A network learns, and an interrupted fit goes on where it was."""
 
+import time
+
 import numpy as np
 import pytest
 
 from analysis.simulation.dataset import save_field
 from analysis.training.checkpoint import Moment, TrainingError, standing_of
-from analysis.training.crops import PARTICLE, UNKNOWN
+from analysis.training.crops import OVERLAP, PARTICLE, UNKNOWN
 from analysis.training.fit_unet import (
     LEAST_GAIN,
     FitRecipe,
@@ -18,7 +20,7 @@ from analysis.training.fit_unet import (
 from analysis.training.held_out import THRESHOLD, held_out_crops, pooled_dice, predicted
 from analysis.training.labelled import labelled_images
 from analysis.training.loader import SamplePool
-from analysis.training.sources import LabelledImages, parted
+from analysis.training.sources import LabelledImages, SimulatedFields, parted
 from tests.analysis.training.fields import disc_field
 from tests.analysis.training.test_labelled import put
 
@@ -48,17 +50,19 @@ def folder(tmp_path_factory):
     return place
 
 
-def _one_hot(particle, seam=0):
-    return np.stack([1 - particle, particle, seam + 0 * particle], axis=-1).astype(np.float32)
+def _one_hot(particle, seam=0, overlap=0):
+    rare = [seam + 0 * particle, overlap + 0 * particle]
+    return np.stack([1 - particle, particle, *rare], axis=-1).astype(np.float32)
 
 
-def test_a_missed_seam_costs_and_a_network_without_seams_pays_nothing():
+@pytest.mark.parametrize("rare", ["seam", "overlap"])
+def test_a_missed_seam_or_overlap_costs_and_a_network_without_them_pays_nothing(rare):
     particle = np.ones((1, 8, 8), np.float32)
-    truth = _one_hot(particle, seam=1)
-    found, missed = _one_hot(particle, seam=1), _one_hot(particle, seam=0)
+    truth = _one_hot(particle, **{rare: 1})
+    found, missed = _one_hot(particle, **{rare: 1}), _one_hot(particle, **{rare: 0})
     costs = [float(cross_entropy_and_dice(truth, one)) for one in (found, missed, missed[..., :2])]
     assert costs[0] == pytest.approx(0, abs=1e-3)
-    assert costs[1] > 10
+    assert costs[1] > 5
     assert costs[2] == pytest.approx(0, abs=1e-3)
 
 
@@ -88,9 +92,24 @@ def test_a_batch_is_crops_and_complementary_channels(folder):
     with SamplePool(folder, seed=1) as pool:
         inputs, targets = pool.batch(3)
     assert inputs.shape == (3, 256, 256, 1)
-    assert targets.shape == (3, 256, 256, 3)
+    assert targets.shape == (3, 256, 256, 4)
     assert np.array_equal(targets[..., :2].sum(axis=-1), np.ones((3, 256, 256)))
     assert targets[..., 1].any()
+
+
+def test_a_pool_that_spares_the_processor_takes_one_new_sample_in_so_many_batches(sources):
+    with SamplePool(sources, seed=1, start_samples=2, batches_per_sample=3) as pool:
+        while pool._queue.qsize() < 4:
+            time.sleep(0.05)
+        for _ in range(7):
+            pool.batch(1)
+        assert pool.rendered == 2 + 2
+
+
+def test_a_source_without_a_share_is_not_drawn_from(sources, folder):
+    simulated = SimulatedFields(folder=folder)
+    with SamplePool([simulated, *sources], seed=1, start_samples=6, shares=(0, 1)) as pool:
+        assert all(OVERLAP in sample.unknown for sample in pool._samples)
 
 
 def test_a_renderer_that_dies_is_noticed(sources):
@@ -118,10 +137,11 @@ def _weights(checkpoint):
         return [stored[name] for name in sorted(stored.files) if name.startswith("weight_")]
 
 
-def test_seams_that_nobody_marked_cost_nothing():
+@pytest.mark.parametrize("rare", ["seam", "overlap"])
+def test_seams_and_overlaps_that_nobody_marked_cost_nothing(rare):
     particle = np.ones((1, 8, 8), np.float32)
     for found in (0, 1):
-        unknown, there = _one_hot(particle, seam=UNKNOWN), _one_hot(particle, seam=found)
+        unknown, there = (_one_hot(particle, **{rare: one}) for one in (UNKNOWN, found))
         assert float(cross_entropy_and_dice(unknown, there)) == pytest.approx(0, abs=1e-3)
 
 

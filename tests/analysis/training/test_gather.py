@@ -1,6 +1,7 @@
 """Folders are taken for what they are, and a manifest says no more than was trained on."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,21 @@ def test_a_simulated_set_and_labelled_images_are_told_apart(tmp_path, mine):
     assert not gathered([mine]).simulated
     assert is_simulated(sets)
     assert not is_simulated(mine)
+
+
+def test_one_material_takes_its_polytypes_and_bare_fields_and_a_part_of_it_stays_within(tmp_path):
+    sets = simulated(tmp_path / "set")
+    fields = [disc_field(material=name) for name in ("CdSe-wz", "Au", "CdSe-zb", "CdSe-wz")]
+    fields.append(replace(disc_field(), particles=()))
+    for number, field in enumerate(fields):
+        save_field(sets / f"field_{number:06d}.npz", field)
+    (source,) = gathered([sets], material="CdSe").sources
+    assert source.numbers == (0, 2, 3, 4)
+    assert source.described()["material"] == "CdSe"
+    kept, held = source.parted(np.random.default_rng(1))
+    assert sorted(kept.numbers + held.numbers) == [0, 2, 3, 4]
+    with pytest.raises(TrainingError, match="there are Au, CdSe"):
+        gathered([sets], material="Pt")
 
 
 def test_a_manifest_of_somebody_else_is_no_simulated_set(mine):

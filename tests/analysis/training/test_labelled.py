@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from analysis.simulation.files import write_mrc, write_tiff
-from analysis.training.crops import PARTICLE, SEAM
+from analysis.training.crops import OVERLAP, PARTICLE, SEAM
 from analysis.training.labelled import (
     LabelledImage,
     LabelledVariety,
@@ -189,7 +189,7 @@ def test_a_sample_keeps_image_and_mask_together(tmp_path):
     assert sample.network_input.shape == (160, 200)
     assert np.array_equal(sample.truth[..., PARTICLE], two_particles() > 0)
     assert np.flatnonzero(sample.truth[70, :, SEAM]).tolist() == list(range(85, 95))
-    assert sample.seams_known
+    assert sample.unknown == (OVERLAP,)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -240,4 +240,4 @@ def test_a_binary_mask_does_not_say_where_particles_touch(tmp_path):
     put(tmp_path)
     save(tmp_path / "a_mask.png", (255 * (two_particles() > 0)).astype(np.uint8))
     ((found,), _) = labelled_images(tmp_path)
-    assert not draw_labelled(found, np.random.default_rng(1), UNCHANGED).seams_known
+    assert SEAM in draw_labelled(found, np.random.default_rng(1), UNCHANGED).unknown

@@ -11,8 +11,10 @@ from analysis.training.published_recipe import (
     Picture,
     PublishedRecipe,
     _positions,
+    _settle,
     _turned,
     _with,
+    compiled,
     fit_published,
     is_over,
     pictures_of,
@@ -139,3 +141,17 @@ def test_an_interrupted_training_goes_on_and_keeps_the_lowest_loss(pictures, tmp
     other = PublishedRecipe(**{**TINY.__dict__, "learning_rate": 1e-3})
     with pytest.raises(TrainingError, match="another learning_rate"):
         fit_published(pictures, checkpoint, other)
+
+
+def test_batch_statistics_settle_on_the_training_pictures_and_no_weight_learns(pictures):
+    network = compiled(TINY)
+    before = [np.asarray(weight) for weight in network.trainable_weights]
+    (first, *_) = [layer for layer in network.layers if hasattr(layer, "moving_variance")]
+    _settle(network, pictures, TINY)
+    for weight, old in zip(network.trainable_weights, before, strict=True):
+        assert np.array_equal(np.asarray(weight), old)
+    convolved = np.asarray(
+        network.layers[1](np.stack([one.network_input for one in pictures])[..., None])
+    )
+    assert float(np.asarray(first.moving_variance)[0]) == pytest.approx(convolved.var(), rel=0.1)
+    assert first.momentum == pytest.approx(0.99)
