@@ -201,7 +201,7 @@ def test_every_setting_and_the_model_are_in_the_fingerprint():
         fingerprint("a" * 64, AnalysisSettings(threshold=0.4)),
         fingerprint("a" * 64, AnalysisSettings(min_diameter_nm=2)),
         fingerprint("a" * 64, AnalysisSettings(opening_radius_nm=0.1)),
-        fingerprint("a" * 64, AnalysisSettings(closing_radius_nm=0.1)),
+        fingerprint("a" * 64, AnalysisSettings(closing_radius_nm=0.25)),
         fingerprint("a" * 64, AnalysisSettings(preprocess_recipe="published")),
     ]
     assert len({usual, *others}) == 1 + len(others)
