@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.training import augment
-from analysis.training.crops import CROP_PX, PARTICLE, SEAM, Sample, channels, draw_crop
+from analysis.training.crops import CHANNELS, CROP_PX, PARTICLE, SEAM, Sample, channels, draw_crop
 from analysis.training.samples import Conditions, draw_sample
 from tests.analysis.training.fields import RADIUS_PX, disc_field
 
@@ -21,7 +21,7 @@ PLAIN = Conditions(
 @pytest.mark.parametrize("seed", range(4))
 def test_the_truth_keeps_the_area_of_the_particle(seed):
     sample = draw_sample(disc_field(), np.random.default_rng(seed), PLAIN)
-    assert (*sample.network_input.shape, 3) == sample.truth.shape
+    assert (*sample.network_input.shape, CHANNELS) == sample.truth.shape
     assert sample.truth[..., PARTICLE].sum() == pytest.approx(math.pi * RADIUS_PX**2, rel=0.08)
 
 
@@ -59,7 +59,9 @@ def test_one_seed_gives_one_sample():
 
 def test_a_crop_turns_picture_and_truth_alike():
     marks = np.random.default_rng(1).random((300, 400)) < 0.5
-    sample = Sample(network_input=marks.astype(np.float16), truth=np.stack([marks] * 3, axis=-1))
+    sample = Sample(
+        network_input=marks.astype(np.float16), truth=np.stack([marks] * CHANNELS, axis=-1)
+    )
     for seed in range(20):
         pixels, truth = draw_crop(sample, np.random.default_rng(seed))
         assert pixels.shape == (CROP_PX, CROP_PX)
@@ -69,9 +71,11 @@ def test_a_crop_turns_picture_and_truth_alike():
 
 def test_a_small_field_is_reflected_out():
     marks = np.random.default_rng(1).random((130, 200)) < 0.5
-    sample = Sample(network_input=marks.astype(np.float16), truth=np.stack([marks] * 3, axis=-1))
+    sample = Sample(
+        network_input=marks.astype(np.float16), truth=np.stack([marks] * CHANNELS, axis=-1)
+    )
     pixels, truth = draw_crop(sample, np.random.default_rng(2))
-    assert (*pixels.shape, 3) == truth.shape == (CROP_PX, CROP_PX, 3)
+    assert (*pixels.shape, CHANNELS) == truth.shape == (CROP_PX, CROP_PX, CHANNELS)
     assert np.array_equal(pixels > 0.5, truth[..., PARTICLE])
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from analysis.simulation.dataset import save_field
-from analysis.training.crops import CROP_PX, PARTICLE, SEAM, UNKNOWN
+from analysis.training.crops import CHANNELS, CROP_PX, PARTICLE, SEAM, UNKNOWN
 from analysis.training.held_out import HeldOut, best_threshold, held_out_crops, pooled_dice
 from analysis.training.labelled import labelled_images
 from analysis.training.sources import LabelledImages, SimulatedFields, parted
@@ -75,7 +75,7 @@ def test_held_out_crops_are_the_same_each_time_and_of_every_source(fields, image
     first, again = (held_out_crops([fields, images], seed=5, crops=4) for _ in range(2))
     assert np.array_equal(first.inputs, again.inputs)
     assert first.inputs.shape == (4, CROP_PX, CROP_PX, 1)
-    assert first.targets.shape == (4, CROP_PX, CROP_PX, 3)
+    assert first.targets.shape == (4, CROP_PX, CROP_PX, CHANNELS)
     other = held_out_crops([fields, images], seed=6, crops=4)
     assert not np.array_equal(first.inputs, other.inputs)
 
