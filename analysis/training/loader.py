@@ -92,7 +92,7 @@ class SamplePool:
         self._stop()
 
     def batch(self, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Inputs (size, 256, 256, 1) and targets (size, 256, 256, 3), as `crops.draw_batch`."""
+        """Inputs (size, 256, 256, 1) and targets (size, 256, 256, 4), as `crops.draw_batch`."""
         self._batches += 1
         self._renew()
         chosen = self._rng.integers(0, len(self._samples), size)

@@ -9,7 +9,7 @@ eight positions are the "more than 1000" of the paper; the split is by image, so
 judged that was trained on in another position; the weights of the lowest validation loss are kept.
 And the statistics of batch normalisation are settled before every judgement: at the usual momentum
 of 0.99 the start still weighs 13 % after the 200 steps of five epochs, which on pictures of little
-contrast drowns their variance, so that loss and result speak of the start.
+contrast may drown their variance: loss and result would speak of the start.
 """
 
 import logging
