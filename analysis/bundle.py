@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -196,11 +196,19 @@ def write(
             folder / FOREST_CHECK_NAME, features=kept, probabilities=forest.probabilities(kept)
         )
         names += [FOREST_NAME, FOREST_CHECK_NAME]
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    return restated(folder, replace(manifest, files=digests))
+
+
+def restated(folder: Path, manifest: Manifest) -> Manifest:
+    """Write the manifest of a bundle anew, its other files as they are; the manifest as written.
+
+    Args:
+        folder: of the bundle.
+        manifest: with the `files` of the one before; its `sha256` is found here.
+    """
     stated = asdict(manifest)
     stated.pop("sha256")
-    stated["files"] = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names
-    }
     (folder / MANIFEST_NAME).write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
     return read_manifest(folder)
 

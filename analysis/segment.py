@@ -81,8 +81,9 @@ class Segmenter:
         self._tile_px = _multiple(max(tile_px, 2 * self._overlap_px + self._stride), self._stride)
         self.device = _device(device)
         with keras.device(self.device):
-            self._network = unet.build(architecture, filters)
-            self._network.set_weights(list(weights))
+            trained = unet.build(architecture, filters)
+            trained.set_weights(list(weights))
+            self._network = unet.folded(trained)
             self._network.compile(jit_compile=False)  # one graph for every shape
 
     def probabilities(self, network_input: NDArray[np.float32]) -> Probabilities:

@@ -24,8 +24,9 @@ DROPOUT = 0.1
 STEM_STRIDE = 4
 STEM_KERNELS_PX = (6, 4)
 FINE_KERNEL_PX = 8
-LEVELS = 3  # below the stem; level i has (i + 1) times the first filters
-CONVOLUTIONS_DOWN = (1, 1, 2, 2)  # of each level, the finest first
+LEVELS = 3  # below the stem
+WIDTHS = (1, 2, 4, 6)  # of each level, in first filters, the finest first
+CONVOLUTIONS_DOWN = (1, 2, 2, 2)
 CONVOLUTIONS_UP = (2, 1, 1)
 
 
@@ -81,6 +82,37 @@ def build(architecture: str, filters: int) -> "keras.Model":
     return _published(filters) if architecture == "published" else _default(filters)
 
 
+def folded(network: "keras.Model") -> "keras.Model":
+    """The same function with every batch normalisation folded into the convolution before it.
+
+    What a network at work needs: a tenth faster, to be trained no further. Equal but for rounding.
+    """
+    import keras
+
+    def copied(layer: keras.Layer) -> keras.Layer:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return keras.layers.Identity(name=layer.name)
+        copy: keras.Layer = layer.__class__.from_config(layer.get_config())
+        return copy
+
+    def called(layer: keras.Layer, *inputs: object, **options: object) -> object:
+        return inputs[0] if isinstance(layer, keras.layers.Identity) else layer(*inputs, **options)
+
+    plain = keras.models.clone_model(network, clone_function=copied, call_function=called)
+    for layer in network.layers:
+        if not layer.weights:
+            continue
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            plain.get_layer(layer.name).set_weights(layer.get_weights())
+            continue
+        before = layer.input._keras_history.operation
+        kernel, bias = before.get_weights()
+        scale, shift, mean, variance = layer.get_weights()
+        scale = scale / np.sqrt(variance + layer.epsilon)
+        plain.get_layer(before.name).set_weights([kernel * scale, (bias - mean) * scale + shift])
+    return plain
+
+
 def _known(architecture: str) -> None:
     if architecture not in ("default", "published"):
         raise ValueError(f"no architecture is called {architecture!r}")
@@ -115,16 +147,16 @@ def _default(filters: int) -> "keras.Model":
     skips = []
     for level in range(LEVELS):
         for _ in range(CONVOLUTIONS_DOWN[level]):
-            here = _active(here, filters * (level + 1))
+            here = _active(here, filters * WIDTHS[level])
         skips.append(here)
         here = layers.MaxPooling2D(2)(here)
     for _ in range(CONVOLUTIONS_DOWN[LEVELS]):
-        here = _active(here, filters * (LEVELS + 1))
+        here = _active(here, filters * WIDTHS[LEVELS])
     for level in reversed(range(LEVELS)):
-        above = layers.UpSampling2D(2)(_convolved(here, filters * (level + 1), 1))
+        above = layers.UpSampling2D(2)(_convolved(here, filters * WIDTHS[level], 1))
         here = layers.ReLU()(layers.Add()([above, skips[level]]))
         for _ in range(CONVOLUTIONS_UP[level]):
-            here = _active(here, filters * (level + 1))
+            here = _active(here, filters * WIDTHS[level])
     here = _active(here, max(1, filters // 2), 1)
     fine = layers.Conv2DTranspose(4, FINE_KERNEL_PX, strides=STEM_STRIDE, padding="same")(here)
     particle = layers.Softmax()(fine[..., :2])

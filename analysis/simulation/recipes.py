@@ -21,6 +21,21 @@ BARE_PLAN = FieldPlan(
 )
 """No particles, and of all that may be taken for one more than usual."""
 
+BANDED_PLAN = FieldPlan(
+    empty_fraction=1.0,
+    film=FilmPlan(thickness_nm=(4.0, 18.0), ramp_fraction=0.9, contamination_fraction=0.6),
+)
+"""No particles on thick carbon in bands: as dark as a particle, and nearly as sharp."""
+
+LARGE_PLAN = FieldPlan(
+    particles=(1, 4),
+    empty_fraction=0.0,
+    diameters_nm=(5.0, 15.0),
+    typical_diameter_nm=8.5,
+    diameter_spread=0.3,
+)
+"""Particles through which few electrons come: nearly black, fringes on their rim alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -49,7 +64,21 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 purpose="the U-Net learns from these what is no particle",
                 plan=BARE_PLAN,
                 seed=20261125,
+                fields=320,
+            ),
+            Recipe(
+                name="banded",
+                purpose="the U-Net learns from these that dark bands are no particle",
+                plan=BANDED_PLAN,
+                seed=20261126,
                 fields=160,
+            ),
+            Recipe(
+                name="large",
+                purpose="the U-Net learns from these what large particles look like",
+                plan=LARGE_PLAN,
+                seed=20261127,
+                fields=260,
             ),
             Recipe(
                 name="validation",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
 
-THICKNESS_AMPLITUDE = 0.25  # of the logarithm of intensity
+THICKNESS_AMPLITUDE = 0.35  # of the logarithm of intensity
 DARK_DISCS = 4
 GREY_LEVELS = 255
 
@@ -73,9 +73,36 @@ def blurred(counts: Image, rng: np.random.Generator) -> Image:
     return cast(Image, cv2.GaussianBlur(counts, (0, 0), float(rng.uniform(0.3, 1.3))))
 
 
+def flattened(counts: Image, rng: np.random.Generator) -> Image:
+    """Brightness that varies over some tens of pixels taken away in part, as software may do."""
+    scale_px = float(rng.uniform(15, 100))
+    smooth = cv2.GaussianBlur(counts, (0, 0), scale_px)
+    share = np.float32(rng.uniform(0.3, 1.0))
+    return cast(Image, counts - share * (smooth - np.float32(smooth.mean())))
+
+
+def annotated(counts: Image, rng: np.random.Generator) -> Image:
+    """Drawn over, as figures are: a grid of thin lines, or a bar in a corner."""
+    result = counts.copy()
+    rows, columns = result.shape
+    ink = float(np.percentile(result, rng.choice([0.1, 99.9])))
+    width = int(rng.integers(1, 3))
+    if rng.random() < 0.5:
+        step = int(rng.integers(24, 120))
+        for first in range(int(rng.integers(0, step)), max(rows, columns), step):
+            result[first : first + width], result[:, first : first + width] = ink, ink
+        return result
+    length, height = (
+        max(2, int(share * columns)) for share in rng.uniform([0.1, 0.01], [0.4, 0.03])
+    )
+    top, left = (int(rng.integers(0, max(1, side))) for side in (rows - height, columns - length))
+    result[top : top + height, left : left + length] = ink
+    return result
+
+
 def rescaled(counts: Image, rng: np.random.Generator) -> Image:
     """Sampled down for a figure and up again."""
-    factor = float(rng.uniform(0.55, 0.95))
+    factor = float(rng.uniform(0.45, 0.95))
     rows, columns = counts.shape
     size = (max(8, round(columns * factor)), max(8, round(rows * factor)))
     down = cv2.INTER_AREA if rng.random() < 0.5 else cv2.INTER_LINEAR

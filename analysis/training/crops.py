@@ -3,7 +3,9 @@
 Where the field comes from, a simulation or somebody's own micrographs, makes no difference here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,29 +19,32 @@ SEAM_RADIUS_PX = 5  # 0.2 nm: what lies so near to two instances is a seam
 BACKGROUND, PARTICLE, SEAM, OVERLAP = range(4)
 CHANNELS = 4
 UNKNOWN = -1.0  # in a target: the truth does not say
+Marks = NDArray[np.uint8]
+"""Truth of pixels, one bit a channel; four bits higher, whether it says nothing of that channel."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A prepared field and its truth on the same grid.
-
-    `network_input`: (h, w) float16; `truth`: (h, w, 4) bool, background, particle, seam, overlap.
-    `unknown`: channels of which the truth says nothing, such as the seams where it does not tell
-    touching particles apart.
-    """
+    """A prepared field, (h, w) float16, and its truth on the same grid, (h, w)."""
 
     network_input: NDArray[np.float16]
-    truth: NDArray[np.bool_]
-    unknown: tuple[int, ...] = ()
+    marks: Marks
 
 
-def channels(
-    instances: NDArray[np.uint16], overlap: NDArray[np.bool_] | None = None
-) -> NDArray[np.bool_]:
-    """What the network shall say of each pixel, (h, w, 4) bool.
+def marks_of(
+    instances: NDArray[np.uint16],
+    overlap: NDArray[np.bool_] | None = None,
+    unknown: Sequence[int] = (),
+) -> Marks:
+    """What the network shall say of each pixel, (h, w), packed.
 
     Background, particle, seam, overlap. A seam is what lies within 0.2 nm of two instances.
-    `overlap`: (h, w), where particles of one instance lie over each other; None means nowhere.
+
+    Args:
+        instances: (h, w), 0 is background.
+        overlap: (h, w), where particles of one instance lie over each other; None means nowhere.
+        unknown: channels of which the truth says nothing, such as the seams where it does not tell
+            touching particles apart.
     """
     side = 2 * SEAM_RADIUS_PX + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -48,7 +53,16 @@ def channels(
     lowest = np.uint16(65535) - np.asarray(cv2.dilate(inverted, disc), np.uint16)
     seam = (np.asarray(highest) > 0) & (highest != lowest)
     over = np.zeros(instances.shape, np.bool_) if overlap is None else overlap
-    return np.stack([instances == 0, instances > 0, seam, over], axis=-1)
+    marks = np.full(instances.shape, sum(16 << channel for channel in unknown), np.uint8)
+    for channel, there in enumerate((instances == 0, instances > 0, seam, over)):
+        marks |= there.astype(np.uint8) << channel
+    return marks
+
+
+def channels(marks: Marks) -> NDArray[np.float32]:
+    """Marks (...) as the network would say them, (..., 4): 1, 0, or `UNKNOWN`."""
+    bits = np.unpackbits(marks[..., None], axis=-1, bitorder="little").astype(np.float32)
+    return np.where(bits[..., CHANNELS:] > 0, np.float32(UNKNOWN), bits[..., :CHANNELS])
 
 
 def on_grid(instances: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.uint16]:
@@ -80,41 +94,31 @@ def part_window(
 
 def draw_crop(
     sample: Sample, rng: np.random.Generator, crop_px: int = CROP_PX
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float16], Marks]:
     """A square of the sample, turned and mirrored at random; small fields are reflected out.
 
-    Pixels (crop, crop) and truth (crop, crop, 4).
+    Pixels (crop, crop) and truth (crop, crop).
     """
-    network_input, whole_truth = _at_least(sample, crop_px)
-    top = int(rng.integers(0, network_input.shape[0] - crop_px + 1))
-    left = int(rng.integers(0, network_input.shape[1] - crop_px + 1))
+    wholes = [_at_least(whole, crop_px) for whole in (sample.network_input, sample.marks)]
+    top, left = (int(rng.integers(0, side - crop_px + 1)) for side in wholes[0].shape)
     window = (slice(top, top + crop_px), slice(left, left + crop_px))
     turns, mirrored = int(rng.integers(0, 4)), bool(rng.integers(0, 2))
-    crops = [np.rot90(whole[window], turns) for whole in (network_input, whole_truth)]
-    pixels, truth = (np.fliplr(crop) if mirrored else crop for crop in crops)
-    return pixels.astype(np.float32), truth.astype(np.bool_)
+    crops = [np.rot90(whole[window], turns) for whole in wholes]
+    pixels, marks = (np.fliplr(crop) if mirrored else crop for crop in crops)
+    return np.asarray(pixels, np.float16), np.asarray(marks, np.uint8)
 
 
 def draw_batch(
-    samples: list[Sample], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One crop of each: inputs (n, 256, 256, 1) and targets (n, 256, 256, 4), as `channels`.
-
-    Where a truth says nothing of a channel it is `UNKNOWN`.
-    """
-    inputs = np.empty((len(samples), CROP_PX, CROP_PX, 1), np.float32)
-    targets = np.empty((len(samples), CROP_PX, CROP_PX, CHANNELS), np.float32)
+    samples: Sequence[Sample], rng: np.random.Generator
+) -> tuple[NDArray[np.float16], Marks]:
+    """One crop of each: inputs and marks, both (n, 256, 256, 1)."""
+    inputs = np.empty((len(samples), CROP_PX, CROP_PX, 1), np.float16)
+    marks = np.empty((len(samples), CROP_PX, CROP_PX, 1), np.uint8)
     for index, sample in enumerate(samples):
-        inputs[index, :, :, 0], targets[index] = draw_crop(sample, rng)
-        targets[index, :, :, list(sample.unknown)] = UNKNOWN
-    return inputs, targets
+        inputs[index, :, :, 0], marks[index, :, :, 0] = draw_crop(sample, rng)
+    return inputs, marks
 
 
-def _at_least(sample: Sample, side_px: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-    missing = [(0, max(0, side_px - side)) for side in sample.network_input.shape]
-    if not any(after for _, after in missing):
-        return sample.network_input, sample.truth
-    return (
-        np.pad(sample.network_input, missing, mode="symmetric"),
-        np.pad(sample.truth, [*missing, (0, 0)], mode="symmetric"),
-    )
+def _at_least(whole: NDArray[Any], side_px: int) -> NDArray[Any]:
+    missing = [(0, max(0, side_px - side)) for side in whole.shape]
+    return np.pad(whole, missing, mode="symmetric") if np.any(missing) else whole

@@ -25,7 +25,7 @@ from analysis.training.checkpoint import (
     standing_of,
     store,
 )
-from analysis.training.crops import CHANNELS, OVERLAP, PARTICLE, SEAM
+from analysis.training.crops import CHANNELS, OVERLAP, PARTICLE, SEAM, UNKNOWN
 from analysis.training.held_out import THRESHOLD, HeldOut, pooled_dice, predicted
 from analysis.training.loader import SamplePool
 from analysis.training.sources import SimulatedFields, Source
@@ -158,7 +158,7 @@ def compiled(recipe: FitRecipe) -> "keras.Model":
     )
     network.compile(
         optimizer=keras.optimizers.Adam(schedule, global_clipnorm=1.0),
-        loss=cross_entropy_and_dice,
+        loss=cost_of_marks,
         jit_compile=compiles(recipe.steps),
     )
     network.optimizer.build(network.trainable_variables)
@@ -170,6 +170,24 @@ def compiles(steps: int = 0) -> bool:
     import keras
 
     return bool(keras.backend.backend() != "tensorflow" or steps >= COMPILED_FROM_STEPS)
+
+
+def cost_of_marks(marks: Any, predicted: Any) -> Any:
+    """`cross_entropy_and_dice` with the truth packed as it travels, `crops.marks_of`.
+
+    Args:
+        marks: (n, h, w, 1), whole numbers of any type.
+        predicted: (n, h, w, 4).
+    """
+    from keras import ops
+
+    bits = ops.cast(marks, "int32")
+    channels = np.arange(CHANNELS, dtype=np.int32)
+    there, unknown = (
+        ops.cast(ops.bitwise_and(ops.right_shift(bits, channels + first), 1), predicted.dtype)
+        for first in (0, CHANNELS)
+    )
+    return cross_entropy_and_dice(ops.where(unknown > 0, UNKNOWN, there), predicted)
 
 
 def cross_entropy_and_dice(truth: Any, predicted: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.training.crops import PARTICLE, draw_batch
+from analysis.training.crops import PARTICLE, channels, draw_batch
 from analysis.training.sources import Source
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ CROPS = 48
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Crops that no training sees: inputs (n, 256, 256, 1), targets (n, 256, 256, 3)."""
+    """Crops that no training sees: inputs (n, 256, 256, 1), targets (n, 256, 256, 4)."""
 
     inputs: NDArray[np.float32]
     targets: NDArray[np.float32]
@@ -47,8 +47,8 @@ def held_out_crops(sources: Sequence[Source], seed: int, crops: int = CROPS) -> 
         sample = source.draw(number // len(filled) % len(source), rng)
         batches.append(draw_batch([sample], rng))
     return HeldOut(
-        inputs=np.concatenate([inputs for inputs, _ in batches]),
-        targets=np.concatenate([targets for _, targets in batches]),
+        inputs=np.concatenate([inputs for inputs, _ in batches]).astype(np.float32),
+        targets=channels(np.concatenate([marks for _, marks in batches])[..., 0]),
     )
 
 

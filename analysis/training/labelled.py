@@ -28,7 +28,7 @@ from analysis.training.crops import (
     SEAM,
     SMALLEST_FIELD_PX,
     Sample,
-    channels,
+    marks_of,
     on_grid,
     part_window,
 )
@@ -185,10 +185,11 @@ def draw_labelled(
         rng.uniform(-variety.magnification_error, variety.magnification_error)
     )
     prepared = prepare(changed, float(stated_nm), MODEL_PIXEL_SIZE_NM, "default").network_input
+    unknown = (OVERLAP,) if labels.told_apart else (SEAM, OVERLAP)
+    on_network_grid = on_grid(instances, (prepared.shape[0], prepared.shape[1]))
     return Sample(
         network_input=prepared.astype(np.float16),
-        truth=channels(on_grid(instances, (prepared.shape[0], prepared.shape[1]))),
-        unknown=(OVERLAP,) if labels.told_apart else (SEAM, OVERLAP),
+        marks=marks_of(on_network_grid, unknown=unknown),
     )
 
 

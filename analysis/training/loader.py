@@ -10,6 +10,7 @@ import queue as queues
 import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.queues import Queue
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.training.checkpoint import TrainingError
-from analysis.training.crops import Sample, draw_batch
+from analysis.training.crops import Marks, Sample, draw_batch
 from analysis.training.sources import SimulatedFields, Source
+
+Batch = tuple[NDArray[np.float16], Marks]
 
 NICENESS = 5
 WAIT_SECONDS = 1.0
@@ -37,7 +40,7 @@ class SamplePool:
         seed: of what is drawn; the order of arrival depends on the machine.
         renderers: processes that render.
         start_samples: to wait for before the first batch.
-        pool_samples: that are kept, the newest; 1.3 MB each.
+        pool_samples: that are kept, the newest; 0.6 MB each.
         batches_per_sample: a new sample is taken once in so many batches, so that rendering
             leaves the processor to the network; 0 takes all there are.
         shares: of the sources; equal where None.
@@ -59,6 +62,8 @@ class SamplePool:
         self._queue: Queue[Sample] = context.Queue(maxsize=32)
         self._rng = np.random.default_rng([seed, renderers])
         self._samples: deque[Sample] = deque(maxlen=pool_samples)
+        self._cutter = ThreadPoolExecutor(1, "batches")
+        self._next: Future[Batch] | None = None
         chances = _normalised(shares, len(sources))
         self._processes = [
             context.Process(
@@ -91,15 +96,26 @@ class SamplePool:
     ) -> None:
         self._stop()
 
-    def batch(self, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Inputs (size, 256, 256, 1) and targets (size, 256, 256, 4), as `crops.draw_batch`."""
+    def batch(self, size: int) -> Batch:
+        """Inputs and marks, both (size, 256, 256, 1), as `crops.draw_batch`.
+
+        The one after it, of the same size, is cut meanwhile.
+
+        Raises:
+            TrainingError: a renderer died.
+        """
+        self._check()
+        ready = self._cut(size) if self._next is None else self._next.result()
+        self._next = self._cutter.submit(self._cut, size)
+        return ready
+
+    def _cut(self, size: int) -> Batch:
         self._batches += 1
         self._renew()
         chosen = self._rng.integers(0, len(self._samples), size)
         return draw_batch([self._samples[index] for index in chosen], self._rng)
 
     def _renew(self) -> None:
-        self._check()
         if self._batches_per_sample:
             if self._batches % self._batches_per_sample == 0 and not self._queue.empty():
                 self._take(self._queue.get())
@@ -128,6 +144,7 @@ class SamplePool:
         self.rendered += 1
 
     def _stop(self) -> None:
+        self._cutter.shutdown()
         for process in self._processes:
             process.terminate()
             process.join()

@@ -19,7 +19,7 @@ from analysis.training.crops import (
     MODEL_PIXEL_SIZE_NM,
     SMALLEST_FIELD_PX,
     Sample,
-    channels,
+    marks_of,
     mask_on_grid,
     on_grid,
     part_window,
@@ -32,17 +32,19 @@ class Conditions:
 
     pixel_size_nm: tuple[float, float] = (0.018, 0.085)
     fine_fraction: float = 0.3  # below 0.036 nm/px: four times the pixels to render
-    dose_e_per_a2: tuple[float, float] = (60.0, 5000.0)
+    dose_e_per_a2: tuple[float, float] = (40.0, 5000.0)
     magnification_error: float = 0.1  # also stands in for lattices never simulated
-    thickness: float = 0.4
-    discs: float = 0.2
+    thickness: float = 0.5
+    discs: float = 0.25
     disc_edge_px: tuple[float, float] = (4.0, 20.0)
-    contrast: float = 0.3
-    noise: float = 0.25
-    blur: float = 0.25
-    rescale: float = 0.2
-    print_fraction: float = 0.3
+    contrast: float = 0.35
+    noise: float = 0.3
+    blur: float = 0.3
+    flatten: float = 0.12
+    rescale: float = 0.25
+    print_fraction: float = 0.35
     enlarged_print: float = 0.5  # printed before it is rescaled, so that JPEG blocks grow
+    annotation: float = 0.06
     part_of_field: float = 0.5
 
 
@@ -64,8 +66,8 @@ def draw_sample(field: Field, rng: np.random.Generator, conditions: Conditions =
     )
     prepared = prepare(counts, float(stated_nm), MODEL_PIXEL_SIZE_NM, "default").network_input
     grid = prepared.shape[0], prepared.shape[1]
-    truth = channels(on_grid(labels, grid), mask_on_grid(overlap, grid))
-    return Sample(network_input=prepared.astype(np.float16), truth=truth)
+    marks = marks_of(on_grid(labels, grid), mask_on_grid(overlap, grid))
+    return Sample(network_input=prepared.astype(np.float16), marks=marks)
 
 
 def _pixel_size_nm(rng: np.random.Generator, conditions: Conditions) -> float:
@@ -111,7 +113,9 @@ def _recorded(
     for share, change in (
         (conditions.noise, augment.uneven_noise),
         (conditions.blur, augment.blurred),
+        (conditions.flatten, augment.flattened),
         *figure,
+        (conditions.annotation, augment.annotated),
     ):
         if rng.random() < share:
             counts = change(counts, rng)

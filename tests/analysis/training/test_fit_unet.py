@@ -7,13 +7,14 @@ import pytest
 
 from analysis.simulation.dataset import save_field
 from analysis.training.checkpoint import Moment, TrainingError, standing_of
-from analysis.training.crops import OVERLAP, PARTICLE, UNKNOWN
+from analysis.training.crops import OVERLAP, PARTICLE, SEAM, UNKNOWN, channels, marks_of
 from analysis.training.fit_unet import (
     LEAST_GAIN,
     FitRecipe,
     _Run,
     checkpoint_weights,
     compiled,
+    cost_of_marks,
     cross_entropy_and_dice,
     fit_unet,
 )
@@ -90,11 +91,11 @@ def test_an_interrupted_fit_goes_on_and_a_finished_one_stays(sources, tmp_path):
 
 def test_a_batch_is_crops_and_complementary_channels(folder):
     with SamplePool(folder, seed=1) as pool:
-        inputs, targets = pool.batch(3)
-    assert inputs.shape == (3, 256, 256, 1)
-    assert targets.shape == (3, 256, 256, 4)
-    assert np.array_equal(targets[..., :2].sum(axis=-1), np.ones((3, 256, 256)))
-    assert targets[..., 1].any()
+        inputs, marks = pool.batch(3)
+    assert inputs.shape == marks.shape == (3, 256, 256, 1)
+    truth = channels(marks[..., 0])
+    assert np.array_equal(truth[..., :2].sum(axis=-1), np.ones((3, 256, 256)))
+    assert truth[..., 1].any()
 
 
 def test_a_pool_that_spares_the_processor_takes_one_new_sample_in_so_many_batches(sources):
@@ -109,7 +110,9 @@ def test_a_pool_that_spares_the_processor_takes_one_new_sample_in_so_many_batche
 def test_a_source_without_a_share_is_not_drawn_from(sources, folder):
     simulated = SimulatedFields(folder=folder)
     with SamplePool([simulated, *sources], seed=1, start_samples=6, shares=(0, 1)) as pool:
-        assert all(OVERLAP in sample.unknown for sample in pool._samples)
+        assert all(
+            (channels(sample.marks)[..., OVERLAP] == UNKNOWN).all() for sample in pool._samples
+        )
 
 
 def test_a_renderer_that_dies_is_noticed(sources):
@@ -143,6 +146,16 @@ def test_seams_and_overlaps_that_nobody_marked_cost_nothing(rare):
     for found in (0, 1):
         unknown, there = (_one_hot(particle, **{rare: one}) for one in (UNKNOWN, found))
         assert float(cross_entropy_and_dice(unknown, there)) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_packed_truth_costs_what_the_unpacked_one_does():
+    rng = np.random.default_rng(3)
+    instances = rng.integers(0, 3, (2, 24, 24)).astype(np.uint16)
+    marks = np.stack([marks_of(instances[0]), marks_of(instances[1], unknown=(SEAM, OVERLAP))])
+    predicted_there = rng.uniform(0.1, 0.9, (2, 24, 24, 4)).astype(np.float32)
+    packed = float(cost_of_marks(marks[..., None], predicted_there))
+    unpacked = float(cross_entropy_and_dice(channels(marks), predicted_there))
+    assert packed == pytest.approx(unpacked, rel=1e-5)
 
 
 def held_out_of(sources):

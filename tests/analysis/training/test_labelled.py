@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from analysis.simulation.files import write_mrc, write_tiff
-from analysis.training.crops import OVERLAP, PARTICLE, SEAM
+from analysis.training.crops import OVERLAP, PARTICLE, SEAM, UNKNOWN, channels
 from analysis.training.labelled import (
     LabelledImage,
     LabelledVariety,
@@ -187,9 +187,10 @@ def test_a_sample_keeps_image_and_mask_together(tmp_path):
     ((found,), _) = labelled_images(put(tmp_path))
     sample = draw_labelled(found, np.random.default_rng(1), UNCHANGED)
     assert sample.network_input.shape == (160, 200)
-    assert np.array_equal(sample.truth[..., PARTICLE], two_particles() > 0)
-    assert np.flatnonzero(sample.truth[70, :, SEAM]).tolist() == list(range(85, 95))
-    assert sample.unknown == (OVERLAP,)
+    truth = channels(sample.marks)
+    assert np.array_equal(truth[..., PARTICLE], two_particles() > 0)
+    assert np.flatnonzero(truth[70, :, SEAM]).tolist() == list(range(85, 95))
+    assert (truth[..., OVERLAP] == UNKNOWN).all()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -200,7 +201,7 @@ def test_a_part_of_the_image_keeps_its_part_of_the_mask(tmp_path, seed):
     parts = LabelledVariety(**{**UNCHANGED.__dict__, "part_of_field": 1.0})
     sample = draw_labelled(found, np.random.default_rng(seed), parts)
     assert sample.network_input.shape < (400, 500)
-    particle = sample.truth[..., PARTICLE]
+    particle = channels(sample.marks)[..., PARTICLE]
     local = cv2.blur(sample.network_input.astype(np.float32) ** 2, (13, 13))
     found = local > (np.percentile(local, 2) + np.percentile(local, 98)) / 2
     assert (found == particle).mean() > 0.85
@@ -219,7 +220,7 @@ def test_a_stated_pixel_size_resamples_to_that_of_the_model(tmp_path):
     finer = LabelledImage(image=found.image, mask=found.mask, pixel_size_nm=SIZE_NM / 2)
     sample = draw_labelled(finer, np.random.default_rng(1), UNCHANGED)
     assert sample.network_input.shape == (80, 100)
-    assert sample.truth[..., PARTICLE].mean() == pytest.approx(
+    assert channels(sample.marks)[..., PARTICLE].mean() == pytest.approx(
         (two_particles() > 0).mean(), rel=0.05
     )
 
@@ -240,4 +241,5 @@ def test_a_binary_mask_does_not_say_where_particles_touch(tmp_path):
     put(tmp_path)
     save(tmp_path / "a_mask.png", (255 * (two_particles() > 0)).astype(np.uint8))
     ((found,), _) = labelled_images(tmp_path)
-    assert SEAM in draw_labelled(found, np.random.default_rng(1), UNCHANGED).unknown
+    truth = channels(draw_labelled(found, np.random.default_rng(1), UNCHANGED).marks)
+    assert (truth[..., SEAM] == UNKNOWN).all()

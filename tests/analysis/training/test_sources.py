@@ -57,7 +57,7 @@ def test_a_folder_that_grows_is_used_as_it_is_then(fields, tmp_path):
     assert len(growing) == 0
     shutil.copy(fields.folder / "field_000000.npz", folder)
     assert len(growing) == 1
-    assert growing.draw(0, np.random.default_rng(1)).truth.any()
+    assert growing.draw(0, np.random.default_rng(1)).marks.any()
 
 
 def test_a_source_is_described_by_its_content_and_never_by_its_place(fields, images, tmp_path):
