@@ -2,8 +2,8 @@
 
 `python -m analysis.training.default_bundle DATA [--bundle FOLDER] [--real FOLDER]`, where DATA
 holds the simulated sets `train`, `large`, `bare`, `banded`, `validation` and `forest`, as
-`fringewatch simulate` makes them. The U-Net is fitted in stages; each goes on from its checkpoint in DATA. The sets to judge by
-are simulated into DATA where they are missing.
+`fringewatch simulate` makes them. The U-Net is fitted in stages; each goes on from its checkpoint
+in DATA. The sets to judge by are simulated into DATA where they are missing.
 """
 
 import argparse
