@@ -24,9 +24,8 @@ DROPOUT = 0.1
 STEM_STRIDE = 4
 STEM_KERNELS_PX = (6, 4)
 FINE_KERNEL_PX = 8
-LEVELS = 3  # below the stem
-WIDTHS = (1, 2, 4, 6)  # of each level, in first filters, the finest first
-CONVOLUTIONS_DOWN = (1, 2, 2, 2)
+LEVELS = 3  # below the stem; level i has (i + 1) times the first filters
+CONVOLUTIONS_DOWN = (1, 1, 2, 2)  # of each level, the finest first
 CONVOLUTIONS_UP = (2, 1, 1)
 
 
@@ -147,16 +146,16 @@ def _default(filters: int) -> "keras.Model":
     skips = []
     for level in range(LEVELS):
         for _ in range(CONVOLUTIONS_DOWN[level]):
-            here = _active(here, filters * WIDTHS[level])
+            here = _active(here, filters * (level + 1))
         skips.append(here)
         here = layers.MaxPooling2D(2)(here)
     for _ in range(CONVOLUTIONS_DOWN[LEVELS]):
-        here = _active(here, filters * WIDTHS[LEVELS])
+        here = _active(here, filters * (LEVELS + 1))
     for level in reversed(range(LEVELS)):
-        above = layers.UpSampling2D(2)(_convolved(here, filters * WIDTHS[level], 1))
+        above = layers.UpSampling2D(2)(_convolved(here, filters * (level + 1), 1))
         here = layers.ReLU()(layers.Add()([above, skips[level]]))
         for _ in range(CONVOLUTIONS_UP[level]):
-            here = _active(here, filters * WIDTHS[level])
+            here = _active(here, filters * (level + 1))
     here = _active(here, max(1, filters // 2), 1)
     fine = layers.Conv2DTranspose(4, FINE_KERNEL_PX, strides=STEM_STRIDE, padding="same")(here)
     particle = layers.Softmax()(fine[..., :2])

@@ -81,6 +81,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 fields=260,
             ),
             Recipe(
+                name="train_second",
+                purpose="the U-Net's last stage learns from these, which the first has not seen",
+                plan=FieldPlan(),
+                seed=20261128,
+                fields=560,
+            ),
+            Recipe(
                 name="validation",
                 purpose="which weights and which threshold to keep",
                 plan=CORE_PLAN,

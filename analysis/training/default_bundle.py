@@ -1,16 +1,16 @@
 """Make the bundle that ships, from simulated fields to manifest.
 
 `python -m analysis.training.default_bundle DATA [--bundle FOLDER] [--real FOLDER]`, where DATA
-holds the simulated sets `train`, `large`, `bare`, `banded`, `validation` and `forest`, as
-`fringewatch simulate` makes them. The U-Net is fitted in stages; each goes on from its checkpoint
-in DATA. The sets to judge by are simulated into DATA where they are missing.
+holds the simulated sets `train`, `bare`, `train_second`, `large`, `banded`, `validation` and
+`forest`, as `fringewatch simulate` makes them. The U-Net is fitted in stages; each goes on from its
+checkpoint in DATA. The sets to judge by are simulated into DATA where they are missing.
 """
 
 import argparse
 import importlib.metadata
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from analysis.forest import CLASS_NAMES
 from analysis.pipeline import ANALYSIS_VERSION
 from analysis.simulation.dataset import field_paths
 from analysis.simulation.recipes import RECIPES
+from analysis.training.checkpoint import mean, standing_of
 from analysis.training.crops import MODEL_PIXEL_SIZE_NM
 from analysis.training.evaluate import simulated_scores, summary
 from analysis.training.evaluation.manifest import measured
@@ -36,7 +37,7 @@ from analysis.training.fit_forest import (
     labelled_regions,
 )
 from analysis.training.fit_unet import FitRecipe, checkpoint_weights, fit_unet
-from analysis.training.held_out import held_out_crops
+from analysis.training.held_out import HeldOut, held_out_crops
 from analysis.training.samples import USUAL, Conditions
 from analysis.training.sources import SimulatedFields
 
@@ -58,47 +59,80 @@ LIBRARIES = ("keras", "numpy", "scikit-learn", "skops", "tensorflow")
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One fit of the U-Net; each begins with the weights of the one before."""
+    """One fit of the U-Net; each begins with the weights of the one before.
+
+    `shares`: of the sets it learns from, by name of `simulation.recipes`. `half_way`: its result is
+    the mean of the weights it began with and those it came to, which forgets less of what came
+    before (Wortsman et al., CVPR 2022, https://doi.org/10.1109/CVPR52688.2022.00780).
+    """
 
     checkpoint: str
+    shares: Mapping[str, float]
     recipe: FitRecipe
     conditions: Conditions
+    half_way: bool = False
 
+    def sources(self, data: Path) -> tuple[SimulatedFields, ...]:
+        """What is drawn from, in the order of the shares."""
+        return tuple(
+            SimulatedFields(folder=data / name, conditions=self.conditions) for name in self.shares
+        )
 
-TRAINED_ON = {"train": 0.70, "large": 0.14, "bare": 0.09, "banded": 0.07}
-"""Sets the U-Net learns from, and their shares of what it is shown."""
+    def fit(
+        self, data: Path, checkpoint: Path, start: Weights | None, held_out: HeldOut | None
+    ) -> Weights:
+        """The weights after this stage; goes on from `checkpoint` where that exists.
+
+        The mean of its last checkpoints: what is held out shows how it goes, and chooses nothing.
+        """
+        recipe = replace(self.recipe, shares=tuple(self.shares.values()))
+        fit_unet(self.sources(data), checkpoint, recipe, start=start, held_out=held_out)
+        found = standing_of(checkpoint).average
+        return mean(start, 1, found) if self.half_way and start is not None else found
+
 
 STAGES = (
-    Stage(  # large batches for an accelerator
+    Stage(
         checkpoint="unet_first.npz",
+        shares={"train": 0.86, "bare": 0.14},
         recipe=FitRecipe(
-            steps=20_000,
-            batch=32,
-            warm_up_steps=500,
-            seed=41,
-            renderers=13,
-            start_samples=600,
-            pool_samples=6000,
-            shares=tuple(TRAINED_ON.values()),
-            checkpoint_steps=500,
-            average_from=17_000,
+            steps=13_500,
+            warm_up_steps=300,
+            seed=21,
+            start_samples=400,
+            pool_samples=2500,
+            batches_per_sample=4,
+            checkpoint_steps=250,
+            average_from=11_000,
         ),
-        conditions=USUAL,
+        conditions=Conditions(
+            dose_e_per_a2=(60.0, 5000.0),
+            thickness=0.4,
+            discs=0.2,
+            contrast=0.3,
+            noise=0.25,
+            blur=0.25,
+            flatten=0.0,
+            rescale=0.2,
+            print_fraction=0.3,
+            annotation=0.0,
+        ),
     ),
-    Stage(  # few of them, of micrographs that are all new, for two cores
+    Stage(  # on other fields, of which more are hard, and worse prints of them
         checkpoint="unet_second.npz",
+        shares={"train_second": 0.70, "large": 0.14, "bare": 0.08, "banded": 0.08},
         recipe=FitRecipe(
-            steps=8000,
+            steps=5500,
             learning_rate=1e-3,
             warm_up_steps=200,
             seed=51,
             start_samples=250,
             pool_samples=3000,
-            shares=tuple(TRAINED_ON.values()),
             checkpoint_steps=250,
-            average_from=6500,
+            average_from=4250,
         ),
         conditions=USUAL,
+        half_way=True,
     ),
 )
 
@@ -109,11 +143,6 @@ class Inputs:
 
     data: Path
     real: Path | None = None
-
-    @property
-    def trained_on(self) -> tuple[Path, ...]:
-        """What the U-Net learns from."""
-        return tuple(self.data / name for name in TRAINED_ON)
 
     @property
     def validation(self) -> Path:
@@ -140,12 +169,7 @@ def train(inputs: Inputs, checkpoints: Path, stages: Sequence[Stage] = STAGES) -
     weights = None
     for stage in stages:
         log.info("stage %s: %d steps", stage.checkpoint, stage.recipe.steps)
-        checkpoint = checkpoints / stage.checkpoint
-        sources = [
-            SimulatedFields(folder=folder, conditions=stage.conditions)
-            for folder in inputs.trained_on
-        ]
-        weights = fit_unet(sources, checkpoint, stage.recipe, start=weights, held_out=judged_on)
+        weights = stage.fit(inputs.data, checkpoints / stage.checkpoint, weights, judged_on)
     if weights is None:
         raise ValueError("no stage to train")
     return weights
@@ -200,7 +224,8 @@ def assemble(
 
 
 def _manifest(inputs: Inputs, stages: Sequence[Stage]) -> Manifest:
-    folders = (*inputs.trained_on, inputs.validation, inputs.forest)
+    learnt_from = {name: inputs.data / name for stage in stages for name in stage.shares}
+    folders = (*learnt_from.values(), inputs.validation, inputs.forest)
     return Manifest(
         name=NAME,
         version=VERSION,
@@ -257,7 +282,7 @@ def _progress(stage: str, done: int, total: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse, make the bundle, log how good it is."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="folder with train, bare, validation and forest")
+    parser.add_argument("data", type=Path, help="folder of the simulated sets")
     parser.add_argument("--bundle", type=Path, default=default_folder(), help="folder to write")
     parser.add_argument("--real", type=Path, help="folder of real patches, for evaluation only")
     parser.add_argument(

@@ -30,7 +30,7 @@ from analysis.features import (
 from analysis.forest import CLASS_NAMES, Forest
 from tests.analysis.brightness_network import FILTERS, brightness_weights
 
-SHIPPED_BYTES = 7 * 2**20
+SHIPPED_BYTES = 4 * 2**20
 
 
 def draft(**changes) -> Manifest:

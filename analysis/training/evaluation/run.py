@@ -150,18 +150,22 @@ def _curves(
     records: Records,
     progress: Progress,
 ) -> dict[str, dict[str, tuple[CurvePoint, ...]]]:
-    """Scores over dose, defocus, pixel size and particle size, of each bundle by its name."""
+    """Scores over dose, defocus, pixel size and particle size, by the name of the bundle.
+
+    Over the first three the judged bundle alone: that is a thousand micrographs for each.
+    """
     own = _unscaled(plan.bundles)
     sizes = scores.get(WIDE, scores["core"])
+    judged = own[:1] if own[:1] == [plan.bundles[0]] else []
     curves: dict[str, dict[str, tuple[CurvePoint, ...]]] = {
         method.name: {DIAMETER: tuple(size_curve(sizes[method.name]))} for method in own
     }
     for name, variable in plan.variables.items():
         found = {
-            value: scored(records, cases, own, progress, f"{name} {value:g}")
+            value: scored(records, cases, judged, progress, f"{name} {value:g}")
             for value, cases in varied_cases(fields, variable, plan.seed, plan.counts.curve).items()
         }
-        for method in own:
+        for method in judged:
             curves[method.name][name] = tuple(
                 point(value, each[method.name]) for value, each in found.items()
             )
