@@ -85,10 +85,16 @@ class Stage:
 
         The mean of its last checkpoints: what is held out shows how it goes, and chooses nothing.
         """
-        recipe = replace(self.recipe, shares=tuple(self.shares.values()))
-        fit_unet(self.sources(data), checkpoint, recipe, start=start, held_out=held_out)
+        fit_unet(self.sources(data), checkpoint, self._shared(), start=start, held_out=held_out)
         found = standing_of(checkpoint).average
         return mean(start, 1, found) if self.half_way and start is not None else found
+
+    def stated(self) -> dict[str, Any]:
+        """For the manifest: plain values, the shares in the recipe too, as it is fitted."""
+        return asdict(replace(self, recipe=self._shared()))
+
+    def _shared(self) -> FitRecipe:
+        return replace(self.recipe, shares=tuple(self.shares.values()))
 
 
 STAGES = (
@@ -245,7 +251,7 @@ def _manifest(inputs: Inputs, stages: Sequence[Stage]) -> Manifest:
             "data": "simulated micrographs on amorphous carbon, abTEM multislice",
             "materials": list(RECIPES["train"].plan.materials),
             "simulated_fields": {path.name: len(field_paths(path)) for path in folders},
-            "unet_stages": [asdict(stage) for stage in stages],
+            "unet_stages": [stage.stated() for stage in stages],
             "forest_seed": FOREST_SEED,
             "evaluation_seed": EVALUATION_SEED,
             "analysis_version": ANALYSIS_VERSION,

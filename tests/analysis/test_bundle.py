@@ -224,6 +224,8 @@ def test_the_shipped_model_loads_and_is_small():
     assert bundle.forest is not None
     assert bundle.manifest.class_names == CLASS_NAMES
     assert set(bundle.manifest.feature_names) <= set(FEATURE_NAMES)
+    confusion = bundle.manifest.metrics["forest_held_out"]["confusion_rows_are_truth"]
+    assert np.shape(confusion) == (len(CLASS_NAMES), len(CLASS_NAMES))
     assert sum(path.stat().st_size for path in default_folder().iterdir()) < SHIPPED_BYTES
 
 
