@@ -147,14 +147,20 @@ def checked(config: Config) -> Config:
     """The same configuration, if its folders can live together.
 
     Raises:
-        ConfigError: the state folder lies inside a watched folder (results would be watched), or
-            a folder is watched twice.
+        ConfigError: the state folder lies inside a watched folder or the other way round (results
+            would be watched), the log would be written into a watched folder, or a folder is
+            watched twice.
     """
     state = _resolved(config.state.folder)
+    written = None if config.log.file is None else _resolved(config.log.file)
     roots = [_resolved(watch.folder) for watch in config.watch]
     for index, root in enumerate(roots):
         if state.is_relative_to(root):
             raise ConfigError(f"the state folder {state} lies inside the watched folder {root}")
+        if root.is_relative_to(state):
+            raise ConfigError(f"the watched folder {root} lies inside the state folder {state}")
+        if written is not None and written.is_relative_to(root):
+            raise ConfigError(f"the log {written} lies inside the watched folder {root}")
         for other in roots[:index]:
             if root.is_relative_to(other) or other.is_relative_to(root):
                 raise ConfigError(f"the watched folders {other} and {root} overlap")

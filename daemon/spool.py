@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.errors import DaemonCode
+from daemon.stamps import mtime_ns
 from schema.records import ArrivalRecord, Companion
 
 CHUNK_BYTES = 4 * 2**20
@@ -77,7 +78,7 @@ def _copy(found: ArrivalRecord | Companion, target: Path, limit_bytes: int) -> s
     with os.fdopen(descriptor, "rb", buffering=0) as reader:
         before = os.fstat(reader.fileno())
         _check(before, limit_bytes)
-        if (before.st_size, before.st_mtime_ns) != (found.size_bytes, found.mtime_ns):
+        if (before.st_size, mtime_ns(before)) != (found.size_bytes, found.mtime_ns):
             raise ChangedWhileCopied
         digest = hashlib.sha256()
         copied = 0

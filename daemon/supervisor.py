@@ -36,7 +36,7 @@ from daemon.walk import Root
 from daemon.watcher import Watcher
 from schema import ledger, sessions
 from schema.ledger import LedgerEntry
-from schema.records import ArrivalRecord, SessionRecord
+from schema.records import SessionRecord
 from schema.state import StateFolder
 
 log = logging.getLogger(__name__)
@@ -225,7 +225,7 @@ class Supervisor:
         configured = (size for root, size in self._calibrations if entry.path.startswith(root))
         return FileJob(
             source_file_id=entry.source_file_id,
-            arrival=_arrival(entry),
+            arrival=entry.arrival,
             pixel_size_nm=entry.pixel_size_nm or next(configured, None),
             force=entry.forced or self._config.analysis.force_out_of_domain,
             session_uuid=session.uuid if session else None,
@@ -314,14 +314,3 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
-
-
-def _arrival(entry: LedgerEntry) -> ArrivalRecord:
-    return ArrivalRecord(
-        path=entry.path,
-        root=entry.root,
-        size_bytes=entry.size_bytes,
-        mtime_ns=entry.mtime_ns,
-        inode=entry.inode,
-        companions=entry.companions,
-    )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from analysis.readers import field_of_view_stem, grouped
 from daemon.config import WatchConfig
 from daemon.names import printable
+from daemon.stamps import inode, mtime_ns
 from schema.records import ArrivalRecord, Companion
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ FEW_NAMES = 50
 
 _UNFINISHED = re.compile("|".join(map(fnmatch.translate, UNFINISHED)), re.IGNORECASE)
 
-_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+_OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class RootVanished(Exception):
@@ -38,12 +40,21 @@ class RootVanished(Exception):
 class Walked:
     """What a walk found, sorted by path.
 
-    `is_whole` is False where a folder could not be listed just now: what was not found may well
-    be there.
+    `is_whole` is False where a folder could not be listed, or a file looked at, just now: what
+    was not found may well be there.
     """
 
     arrivals: tuple[ArrivalRecord, ...]
     is_whole: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listing:
+    """What one folder holds; `unseen` says why something in it could not be looked at."""
+
+    arrivals: list[ArrivalRecord]
+    below: list[bytes]
+    unseen: OSError | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +108,14 @@ def walk(root: Root) -> Walked:
     while folders:
         folder = folders.pop()
         try:
-            found, below = _survey(root, folder)
+            listing = _survey(root, folder)
         except OSError as error:
             is_whole &= _cannot_list(folder, error)
             continue
-        arrivals.extend(found)
+        arrivals.extend(listing.arrivals)
+        is_whole &= listing.unseen is None
         if root.config.recursive:
-            folders.extend(below)
+            folders.extend(listing.below)
     found_all = sorted(arrivals, key=lambda arrival: arrival.path)
     return Walked(arrivals=tuple(found_all), is_whole=is_whole)
 
@@ -113,18 +125,22 @@ def survey(root: Root, folder: bytes, names: Collection[bytes]) -> list[ArrivalR
 
     Raises:
         RootVanished: the root is not there.
-        OSError: the folder cannot be listed just now; where it is gone, there is nothing in it.
+        OSError: the folder, or a file in it, cannot be looked at just now; where the folder is
+            gone, there is nothing in it.
     """
     if not is_there(root):
         raise RootVanished(os.fsdecode(root.path))
     stems = {os.fsencode(field_of_view_stem(os.fsdecode(name))) for name in names}
     prefixes = tuple(stems) if len(stems) <= FEW_NAMES else (b"",)
     try:
-        return _survey(root, folder, prefixes)[0]
+        listing = _survey(root, folder, prefixes)
     except OSError as error:
         if not _cannot_list(folder, error):
             raise
         return []
+    if listing.unseen is not None:
+        raise listing.unseen
+    return listing.arrivals
 
 
 def folder_count(root: Root) -> int:
@@ -135,10 +151,14 @@ def folder_count(root: Root) -> int:
 
 
 def holds(root: Root, folder: bytes) -> bool:
-    """Whether a folder is watched through this root."""
+    """Whether a folder is watched through this root: the walk would go there."""
     if folder == root.path:
         return True
-    return root.config.recursive and folder.startswith(os.path.join(root.path, b""))
+    top = os.path.join(root.path, b"")
+    if not root.config.recursive or not folder.startswith(top):
+        return False
+    steps = folder[len(top) :].split(b"/")
+    return not any(_is_unfinished(step, root.config.ignore) for step in steps)
 
 
 def single(path: bytes, root: bytes | None = None) -> ArrivalRecord:
@@ -165,25 +185,29 @@ def _group_of(name: bytes, siblings: Collection[bytes]) -> tuple[bytes, list[byt
     return os.fsencode(primary), [os.fsencode(other) for other in groups.get(primary, ())]
 
 
-def _survey(
-    root: Root, folder: bytes, prefixes: tuple[bytes, ...] = (b"",)
-) -> tuple[list[ArrivalRecord], list[bytes]]:
+def _survey(root: Root, folder: bytes, prefixes: tuple[bytes, ...] = (b"",)) -> _Listing:
     """Arrivals in a folder whose names begin so, and the folders below it."""
     files: dict[bytes, os.stat_result] = {}
     below: list[bytes] = []
+    unseen: OSError | None = None
     for entry in _entries(folder):
         if not entry.name.startswith(prefixes) or _is_unfinished(entry.name, root.config.ignore):
             continue
-        if _is_folder(entry):
-            below.append(entry.path)
-        elif (status := _status(entry)) is not None:
-            files[entry.name] = status
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                below.append(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                files[entry.name] = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _GONE:
+                log.warning("cannot look at %s: %s", printable(entry.path), error.strerror)
+                unseen = error
     groups = grouped([os.fsdecode(name) for name in files])
     arrivals = [
         _arrival(folder, os.fsencode(name), [os.fsencode(c) for c in companions], files, root.path)
         for name, companions in groups.items()
     ]
-    return arrivals, below
+    return _Listing(arrivals=arrivals, below=below, unseen=unseen)
 
 
 def _arrival(
@@ -198,13 +222,13 @@ def _arrival(
         path=os.path.join(folder, name),
         root=root,
         size_bytes=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        inode=status.st_ino,
+        mtime_ns=mtime_ns(status),
+        inode=inode(status),
         companions=tuple(
             Companion(
                 path=os.path.join(folder, companion),
                 size_bytes=files[companion].st_size,
-                mtime_ns=files[companion].st_mtime_ns,
+                mtime_ns=mtime_ns(files[companion]),
             )
             for companion in sorted(companions)
         ),
@@ -220,7 +244,7 @@ def _cannot_list(folder: bytes, error: OSError) -> bool:
     """Whether it is certain that nothing can be read there, as opposed to a passing failure."""
     if error.errno != errno.ENOENT:  # it may have gone since it was listed
         log.warning("cannot list %s: %s", printable(folder), error.strerror)
-    return error.errno in _NOTHING_THERE
+    return error.errno in (*_GONE, *_OUT_OF_REACH)
 
 
 def _device_below(path: bytes) -> int | None:
@@ -231,22 +255,6 @@ def _device_below(path: bytes) -> int | None:
         if (found := os.stat(path).st_dev) != device:
             return found
     return None
-
-
-def _is_folder(entry: os.DirEntry[bytes]) -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:
-        return False
-
-
-def _status(entry: os.DirEntry[bytes]) -> os.stat_result | None:
-    try:
-        if entry.is_symlink() or not entry.is_file(follow_symlinks=False):
-            return None
-        return entry.stat(follow_symlinks=False)
-    except OSError:
-        return None
 
 
 def _is_unfinished(name: bytes, ignore: tuple[str, ...]) -> bool:

@@ -69,6 +69,12 @@ class LedgerEntry:
     pixel_size_nm: float | None
     first_seen_at_utc: datetime
 
+    @property
+    def arrival(self) -> ArrivalRecord:
+        """The file as it was found last."""
+        names = ArrivalRecord.__dataclass_fields__
+        return ArrivalRecord(**{name: getattr(self, name) for name in names})
+
 
 _ENTRY_COLUMNS = tuple(
     field.name for field in fields(LedgerEntry) if field.name != "source_file_id"

@@ -129,6 +129,19 @@ def test_results_are_never_watched(tmp_path, state):
         checked(config_of(tmp_path / "acq" / state, tmp_path / "acq"))
 
 
+@pytest.mark.parametrize("watched", ["spool", "masks/2026-03-01"])
+def test_nothing_inside_the_state_folder_is_watched(tmp_path, watched):
+    with pytest.raises(ConfigError, match="lies inside the state folder"):
+        checked(config_of(tmp_path / "state", tmp_path / "state" / watched))
+
+
+def test_the_log_is_not_written_into_a_watched_folder(tmp_path):
+    config = config_of(tmp_path / "state", tmp_path / "acq")
+    log = config.log.model_copy(update={"file": tmp_path / "acq" / "logs" / "fringewatch.log"})
+    with pytest.raises(ConfigError, match="lies inside the watched folder"):
+        checked(config.model_copy(update={"log": log}))
+
+
 @pytest.mark.parametrize("second", ["a", "a/b", ".", "link"])
 def test_no_folder_is_watched_twice(tmp_path, second):
     (tmp_path / "a").mkdir()

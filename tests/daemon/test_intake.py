@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from daemon.config import WatchConfig
 from daemon.intake import Intake
 from daemon.settle import SettleTracker
+from daemon.spool import spool_arrival
 from daemon.walk import Root, single
 from daemon.watcher import Hint, HintKind
 from schema import ledger, sessions, store
@@ -517,6 +518,29 @@ def test_a_time_of_zero_is_a_time(watch, folder):
     os.utime(path, ns=(0, 0))
     watch.settle()
     assert watch.state(path) is FileState.READY
+
+
+@pytest.mark.parametrize("year", [1900, 2300])
+def test_a_time_far_from_now_is_a_time(watch, folder, year):
+    path = write(folder / "a.dm4")
+    mtime_ns = (year - 1970) * 31_556_952 * 10**9
+    os.utime(path, ns=(mtime_ns, mtime_ns))
+    if path.stat().st_mtime_ns != mtime_ns:
+        pytest.skip("this file system keeps no such time")
+    watch.settle()
+    found = watch.entry(path)
+    assert found.state is FileState.READY
+    spooled = spool_arrival(found.arrival, folder.parent / "spool", 2**20)
+    assert spooled.primary.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("hidden", [".~tmp~", ".sync/day"])
+def test_what_is_heard_from_a_hidden_folder_is_left_alone(watch, folder, hidden):
+    (folder / hidden).mkdir(parents=True)
+    path = write(folder / hidden / "a.dm4")
+    watch.hear((HintKind.CLOSED, path))
+    watch.settle()
+    assert watch.counts.seen == 0
 
 
 def test_an_inode_beyond_sqlites_integers_is_kept(watch, folder):

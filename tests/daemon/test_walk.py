@@ -1,5 +1,6 @@
 """The walk finds every file a microscope writes, and nothing else."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -263,6 +264,54 @@ def test_a_root_holds_itself_and_what_lies_below(folder):
     assert not holds(root, root.path + b"_2")
     assert holds(flat, root.path)
     assert not holds(flat, below)
+
+
+@pytest.mark.parametrize("hidden", [".~tmp~", "day/.sync", "day.part/a", "keep/search_1"])
+def test_a_root_does_not_hold_what_the_walk_leaves_alone(folder, hidden):
+    (folder / hidden).mkdir(parents=True)
+    (folder / hidden / "a.dm4").touch()
+    root = root_of(folder, ignore=("search_*",))
+    assert walk(root).arrivals == ()
+    assert not holds(root, os.fsencode(folder / hidden))
+
+
+@pytest.mark.parametrize(("number", "is_whole"), [(errno.EIO, False), (errno.ENOENT, True)])
+def test_a_file_that_cannot_be_looked_at_is_not_taken_for_gone(
+    folder, monkeypatch, number, is_whole
+):
+    (folder / "a.dm4").touch()
+    monkeypatch.setattr("daemon.walk._entries", lambda _: iter([_Unseen(number)]))
+    root = root_of(folder)
+    assert walk(root).is_whole == is_whole
+    if not is_whole:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            survey(root, root.path, [b"a.dm4"])
+
+
+class _Unseen:
+    """An entry of a folder on a share that fails just now."""
+
+    name = b"a.dm4"
+    path = b"/share/a.dm4"
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def is_dir(self, *, follow_symlinks: bool) -> bool:
+        raise OSError(self._number, os.strerror(self._number))
+
+
+def test_a_folder_whose_path_is_too_long_hides_no_absence(folder):
+    deep = os.open(folder, os.O_RDONLY)
+    try:
+        for _ in range(18):  # of 255 bytes each: beyond the 4096 of a path
+            os.mkdir("d" * 255, dir_fd=deep)
+            below = os.open("d" * 255, os.O_RDONLY, dir_fd=deep)
+            os.close(deep)
+            deep = below
+        assert walk(root_of(folder)).is_whole
+    finally:
+        os.close(deep)
 
 
 def test_a_file_named_by_hand_brings_its_companions(folder):
