@@ -62,8 +62,7 @@ def supervisor(
     try:
         yield Supervisor(
             config,
-            owned_state.folder,
-            owned_state.engine,
+            owned_state,
             runner,
             clock,
             once=once,

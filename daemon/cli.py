@@ -281,7 +281,9 @@ def main() -> None:
     except Exception as error:
         from sqlalchemy.exc import SQLAlchemyError  # here, because `--help` needs none of it
 
-        if not isinstance(error, (OSError, SQLAlchemyError)):
+        from schema.errors import SchemaError
+
+        if not isinstance(error, (OSError, SQLAlchemyError, SchemaError)):
             raise
         _end(error, Exit.FAILED)
 

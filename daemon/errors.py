@@ -43,6 +43,10 @@ class StateFolderError(DaemonError):
     exit_code = Exit.NEEDS_A_PERSON
 
 
+class StateFolderLost(DaemonError):
+    """The database or the lock was taken away while they were in use: begin anew, or `rebuild`."""
+
+
 class Misused(DaemonError):
     """The command line asks for something that makes no sense."""
 

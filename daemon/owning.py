@@ -1,21 +1,27 @@
 """Own a state folder: locked, laid out, its database migrated and open for writing."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from daemon.clock import Clock
-from daemon.errors import StateFolderError
-from daemon.lock import owned
+from daemon.errors import DaemonError, StateFolderError, StateFolderLost
+from daemon.lock import Lock, owned
 from daemon.mounts import file_system_type, is_network
 from schema import engine as database
 from schema import migrate
-from schema.errors import StateError
+from schema.durable import make_folder
+from schema.errors import DatabaseBusy, DatabaseLost, SchemaError
+from schema.guard import Guard
 from schema.state import StateFolder, prepare
+
+LARGEST_LOG_BYTES = 256 * 2**20
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +30,26 @@ class OwnedState:
 
     folder: StateFolder
     engine: Engine
+    lock: Lock
+    guard: Guard
+
+    def assure(self) -> tuple[str, ...]:
+        """What people should know of folder and database, which are still this process's own.
+
+        Raises:
+            StateFolderLost: the lock or the database was removed or replaced.
+        """
+        self.lock.check()
+        try:
+            self.guard.check()
+        except DatabaseLost as error:
+            raise StateFolderLost(str(error)) from error
+        if self.guard.log_bytes <= LARGEST_LOG_BYTES:
+            return ()
+        return (
+            f"the write-ahead log of {self.folder.database.name} has outgrown "
+            f"{LARGEST_LOG_BYTES // 2**20} MiB: a program that reads does not let go of old rows",
+        )
 
 
 @contextmanager
@@ -32,23 +58,36 @@ def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
 
     Raises:
         StateFolderError: in use, on a network share, from a newer release, or without database.
+        DaemonError: the disk is full or fails, or another program has the database: try again.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path.absolute())
     except OSError as error:
         raise StateFolderError(f"cannot make the state folder {path}: {error.strerror}") from error
     _refuse_network(path)
-    with owned(path):
+    with owned(path) as lock:
         try:
             folder = prepare(path)
             migrate.upgrade(folder.database, clock.utc())
-        except (StateError, SQLAlchemyError, OSError) as error:
-            raise StateFolderError(str(error)) from error
+        except (SchemaError, SQLAlchemyError, OSError) as error:
+            raise _refusal(error) from error
         engine = database.writer(folder.database)
+        guard = Guard(folder.database)
+        guard.watch(engine)
         try:
-            yield OwnedState(folder=folder, engine=engine)
+            yield OwnedState(folder=folder, engine=engine, lock=lock, guard=guard)
         finally:
             engine.dispose()
+
+
+def _refusal(error: Exception) -> DaemonError:
+    """A person is needed, unless it may pass by itself: then the service manager tries again."""
+    passing = isinstance(error, DatabaseBusy)
+    if isinstance(error, DBAPIError):
+        passing = database.is_passing(error) or database.is_disk_failure(error)
+    elif isinstance(error, OSError):
+        passing = error.errno in PASSING
+    return DaemonError(str(error)) if passing else StateFolderError(str(error))
 
 
 def _refuse_network(path: Path) -> None:

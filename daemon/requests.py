@@ -20,6 +20,8 @@ from daemon.errors import DaemonError
 
 log = logging.getLogger(__name__)
 
+FOLDER_MODE = 0o770
+FILE_MODE = 0o660
 MAX_REQUEST_BYTES = 2**20
 STALE_ANSWER_SECONDS = 3600.0
 
@@ -36,6 +38,18 @@ class Request:
 def folder_of(state_folder: Path) -> Path:
     """Where requests lie."""
     return state_folder / "requests"
+
+
+def open_folder(state_folder: Path) -> None:
+    """Make the folder where it is missing: who may read the results may ask, too (decision 4).
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder = folder_of(state_folder)
+    if not folder.is_dir():
+        folder.mkdir()
+        folder.chmod(FOLDER_MODE)
 
 
 def ask(
@@ -126,9 +140,13 @@ def _answer(path: Path, answer: Mapping[str, Any]) -> None:
 
 
 def _write(target: Path, document: Mapping[str, Any]) -> None:
+    """Whole or not at all, and readable by the other side: both are in the group of the folder."""
     temporary = target.with_name(f".{target.name}.tmp")
     try:
         temporary.write_text(json.dumps(document), encoding="utf-8")
+        with contextlib.suppress(PermissionError):
+            os.chown(temporary, -1, target.parent.stat().st_gid)
+        temporary.chmod(FILE_MODE)
         os.replace(temporary, target)
     except OSError as error:
         raise DaemonError(f"cannot write to {target.parent}: {error.strerror}") from error

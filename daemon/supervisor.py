@@ -4,6 +4,7 @@ One thread owns the database; the files themselves go through `runner` beside it
 only set a flag.
 """
 
+import contextlib
 import logging
 import os
 import shutil
@@ -16,18 +17,18 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from daemon import requests
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.desk import Desk
-from daemon.errors import DaemonError, Exit
+from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
 from daemon.intake import Intake
 from daemon.ladder import ONCE_IO_TRIES
 from daemon.names import printable
 from daemon.notify import extend_timeout, notify, status
+from daemon.owning import OwnedState
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
 from daemon.settle import SettleTracker
 from daemon.snapshot import CurrentFile, Moment, WatchedFolder
@@ -35,9 +36,10 @@ from daemon.verdicts import Verdicts
 from daemon.walk import Root
 from daemon.watcher import Watcher
 from schema import ledger, sessions
+from schema.engine import is_damaged, is_passing
+from schema.errors import DatabaseLost
 from schema.ledger import LedgerEntry
 from schema.records import SessionRecord
-from schema.state import StateFolder
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ TICK_SECONDS = 0.1
 DATABASE_WAIT_SECONDS = 10.0
 HEAR_SECONDS = 0.5
 WATCH_SECONDS = 1.0
+ASSURE_SECONDS = 5.0
 STOP_GRACE_SECONDS = 20.0
 MODEL_LOAD_SECONDS = 180.0
 
@@ -54,8 +57,7 @@ class Supervisor:
 
     Args:
         config: whole configuration.
-        state: the prepared state folder, owned by this process.
-        engine: its database, migrated.
+        owned: the state folder; every 5 s it is asked whether it still is this process's own.
         runner: works the files off.
         clock: wall clock and monotonic clock.
         once: end when every file has reached a terminal state.
@@ -66,8 +68,7 @@ class Supervisor:
     def __init__(
         self,
         config: Config,
-        state: StateFolder,
-        engine: Engine,
+        owned: OwnedState,
         runner: Runner,
         clock: Clock,
         *,
@@ -76,13 +77,15 @@ class Supervisor:
         show: Callable[[Moment], None] = lambda _: None,
     ) -> None:
         self._config = config
-        self._state = state
-        self._engine = engine
+        self._owned = owned
+        self._state = owned.folder
+        self._engine = owned.engine
         self._runner = runner
         self._clock = clock
         self._once = once
         self._only = only
         self._show = show
+        self._state_warnings: tuple[str, ...] = ()
         self._roots = [Root.of(watch) for watch in config.watch] if only is None else []
         self._calibrations = [
             (os.path.join(os.fsencode(watch.folder.resolve()), b""), watch.pixel_size_nm)
@@ -91,8 +94,8 @@ class Supervisor:
         intake = config.intake
         self._watcher = Watcher(self._roots, intake.poll)
         self._intake = self._new_intake()
-        self._verdicts = Verdicts(engine, once, intake.retry_seconds)
-        self._desk = Desk(engine, state, self._session_changed)
+        self._verdicts = Verdicts(owned.engine, once, intake.retry_seconds)
+        self._desk = Desk(owned.engine, owned.folder, self._session_changed)
         self._due: dict[str, float] = {}
         self._walk_now = True
         self._stopping = False
@@ -111,6 +114,12 @@ class Supervisor:
             self._start()
             while not self._stopping and not self._worked_off():
                 self._turn_or_wait()
+        except DatabaseLost as error:
+            raise StateFolderLost(str(error)) from error
+        except DatabaseError as error:
+            if is_damaged(error):
+                raise StateFolderError(f"the database is damaged: {error.orig}") from error
+            raise
         except DaemonError:
             if not self._stopping:
                 raise
@@ -122,7 +131,7 @@ class Supervisor:
     def _start(self) -> None:
         notify(extend_timeout(MODEL_LOAD_SECONDS), status("loading the model"))
         self._empty_spool()
-        requests.folder_of(self._state.path).mkdir(exist_ok=True)
+        requests.open_folder(self._state.path)
         now = self._clock.utc()
         with self._engine.begin() as connection:
             interrupted = ledger.recover(connection, now)
@@ -146,7 +155,7 @@ class Supervisor:
         try:
             self._turn()
         except OperationalError as error:
-            if self._once:
+            if self._once or not is_passing(error):
                 raise
             log.error(
                 "the database cannot be written now (%s); tried again in %.0f s",
@@ -174,16 +183,25 @@ class Supervisor:
             self._serve_requests()
         if self._is_due("watch", WATCH_SECONDS):
             self._walk_now |= self._watcher.revived() or self._watcher.overflowed()
+        if self._is_due("assure", ASSURE_SECONDS):
+            self._look_after_state()
         if self._walk_now or self._is_due("walk", self._walk_seconds()):
             self._walk()
         if self._is_due("show", HEAR_SECONDS):
             self._show(self._moment())
 
+    def _look_after_state(self) -> None:
+        warnings = self._owned.assure()
+        for warning in set(warnings) - set(self._state_warnings):
+            log.warning("%s", warning)
+        self._state_warnings = warnings
+
     def _end(self) -> None:
         notify("STOPPING=1", status("stopping"))
         self._watcher.stop()
         self._runner.stop(STOP_GRACE_SECONDS)
-        self._finish_all(0.0)
+        with contextlib.suppress(DatabaseLost):  # which is why it ends; the masks are kept
+            self._finish_all(0.0)
         self._show(replace(self._moment(), finished=True))
         self._empty_spool()
 
@@ -290,7 +308,7 @@ class Supervisor:
                 WatchedFolder(path=root.config.folder, mode=self._watcher.mode(root))
                 for root in self._roots
             ),
-            warnings=self._intake.warnings(),
+            warnings=self._state_warnings + self._intake.warnings(),
         )
 
     def _current(self) -> CurrentFile | None:

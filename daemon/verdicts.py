@@ -15,6 +15,7 @@ from daemon.logs import FileLog, file_log
 from daemon.names import printable
 from daemon.runner import Outcome, OutcomeKind
 from schema import ledger, store
+from schema.errors import DatabaseLost
 from schema.records import ResultRecord
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Verdicts:
             with self._engine.begin() as connection:
                 verdict = self._apply(connection, outcome, now)
         except Exception as error:
-            if outcome.kind is not OutcomeKind.DONE:
+            if outcome.kind is not OutcomeKind.DONE or isinstance(error, DatabaseLost):
                 raise
             log.exception("the results of file %d could not be stored", outcome.job.source_file_id)
             verdict = self.settle(_not_stored(outcome, error), now)

@@ -21,6 +21,7 @@ from daemon.reading import open_for_reading
 from daemon.record import bundle_record
 from daemon.requests import sweep
 from daemon.snapshot import Moment
+from schema.errors import DatabaseLost
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def _session(owned: OwnedState, values: Mapping[str, Any] | None) -> Iterator[No
     try:
         yield
     finally:
-        with suppress(DaemonError):  # somebody has ended it already
+        with suppress(DaemonError, DatabaseLost):  # somebody has ended it already, or all of it
             desk.end_session({"uuid": started["uuid"]}, SYSTEM_CLOCK.utc())
 
 

@@ -45,9 +45,9 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def remove_unfinished(folder: Path) -> int:
-    """How many files of interrupted writers were removed, below this folder."""
-    leftovers = list(folder.rglob(f"{_MARK}*"))
+def remove_unfinished(folder: Path, *, below: bool = True) -> int:
+    """How many files of interrupted writers were removed, in this folder and those below it."""
+    leftovers = list(folder.rglob(f"{_MARK}*") if below else folder.glob(f"{_MARK}*"))
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)
     return len(leftovers)

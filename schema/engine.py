@@ -12,8 +12,13 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 BUSY_TIMEOUT_MS = 10_000
+
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PRIMARY = 0xFF  # the rest of an extended result code says more about the same error
 
 
 def writer(path: Path) -> Engine:
@@ -87,3 +92,23 @@ def _begin(connection: Connection) -> None:
 def driver_connection(connection: Connection) -> Any:
     """The sqlite3 connection underneath, for the backup API and for reading a million rows."""
     return connection.connection.driver_connection
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether waiting helps: another program has the database, or the disk is full."""
+    return _code(error) in _PASSING
+
+
+def is_disk_failure(error: DBAPIError) -> bool:
+    """Whether the disk would not read or write; what is on it then is known only after a start."""
+    return _code(error) == sqlite3.SQLITE_IOERR
+
+
+def is_damaged(error: DBAPIError) -> bool:
+    """Whether the file is no sound database."""
+    return _code(error) in _DAMAGED
+
+
+def _code(error: DBAPIError) -> int | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & _PRIMARY

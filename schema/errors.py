@@ -17,6 +17,14 @@ class NotOurDatabase(StateError):
     """The file is no database of fringewatch."""
 
 
+class DatabaseLost(StateError):
+    """The database in use was removed, replaced, cut short or made read-only under its owner."""
+
+
+class DatabaseBusy(SchemaError):
+    """The database cannot be opened just now: another program has it, or the disk is full."""
+
+
 class SchemaTooNew(StateError):
     """A later release wrote this database or state folder."""
 

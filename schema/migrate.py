@@ -12,8 +12,9 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DatabaseError
 
-from schema.engine import driver_connection, reader, writer
-from schema.errors import NotOurDatabase, SchemaTooNew, SchemaTooOld, StateError
+from schema.durable import FILE_MODE, replacing
+from schema.engine import driver_connection, is_passing, reader, writer
+from schema.errors import DatabaseBusy, NotOurDatabase, SchemaTooNew, SchemaTooOld, StateError
 from schema.script import statements
 
 SCHEMA_VERSION = 3
@@ -29,6 +30,7 @@ def upgrade(path: Path, now: datetime) -> Path | None:
 
     Raises:
         NotOurDatabase: the file holds something else.
+        DatabaseBusy: another program has it.
         SchemaTooNew: a later release wrote it.
         StateError: rows contradict each other after the step; nothing was changed.
     """
@@ -36,6 +38,7 @@ def upgrade(path: Path, now: datetime) -> Path | None:
     if found == SCHEMA_VERSION:
         return None
     backup = _back_up(path, found, now) if found else None
+    path.touch(FILE_MODE)  # SQLite gives its log the rights of the database
     engine = writer(path)
     try:
         with engine.connect() as connection:
@@ -85,14 +88,21 @@ def _version_of(path: Path) -> int:
         with engine.connect() as connection:
             return _found_version(connection)
     except DatabaseError as error:
+        if is_passing(error):
+            raise DatabaseBusy(f"{path.name} cannot be opened now: {error.orig}") from error
         raise NotOurDatabase(f"{path.name} cannot be read as a database: {error.orig}") from error
     finally:
         engine.dispose()
 
 
 def _back_up(path: Path, found: int, now: datetime) -> Path:
+    """A whole copy, or none: a process killed meanwhile leaves nothing under this name."""
     backup = path.with_name(f"{path.name}.schema-{found}-{now:%Y%m%dT%H%M%SZ}.backup")
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+    with (
+        replacing(backup) as unfinished,
+        closing(sqlite3.connect(path)) as source,
+        closing(sqlite3.connect(unfinished)) as target,
+    ):
         source.backup(target)
     return backup
 

@@ -74,6 +74,7 @@ def prepare(path: Path) -> StateFolder:
                 unfinished.write_text(f"{STATE_FORMAT}\n", encoding="ascii")
     except FileExistsError as error:
         raise StateError(f"{error.filename} is no folder") from error
+    remove_unfinished(state.path, below=False)
     remove_unfinished(state.masks)
     remove_unfinished(state.sessions)
     return state
@@ -88,7 +89,7 @@ def existing(path: Path) -> StateFolder:
     """
     state = StateFolder(path.absolute())
     _check(state)
-    if not state.database.exists():
+    if not _holds_database(state):
         raise StateError(f"no database in {state.path}: nothing has been watched with this state")
     return state
 
@@ -100,9 +101,9 @@ def _check(state: StateFolder) -> None:
             f"{state.path} has format {found}, this release knows {STATE_FORMAT}: "
             "install the release that wrote it, or a later one"
         )
-    if not state.database.exists() and _holds_masks(state):
+    if not _holds_database(state) and _holds_masks(state):
         raise MasksWithoutDatabase(
-            f"{state.masks} holds results and {state.database.name} is gone: "
+            f"{state.masks} holds results and {state.database.name} is gone or empty: "
             "run `fringewatch rebuild`"
         )
 
@@ -114,6 +115,14 @@ def _format_of(state: StateFolder) -> int:
         return 0
     except ValueError as error:
         raise StateError(f"{state.format} holds no version") from error
+
+
+def _holds_database(state: StateFolder) -> bool:
+    """An empty file is none: SQLite would begin a new one in it."""
+    try:
+        return state.database.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _holds_masks(state: StateFolder) -> bool:

@@ -2,8 +2,9 @@
 
 import json
 import os
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,52 @@ def test_a_request_that_cannot_be_read_is_answered_with_why(state_folder, conten
     assert list(pending(state_folder)) == []
     assert answer_to(path)["error"].startswith("the request cannot be read")
     assert not path.exists()
+
+
+DAEMON, MEMBER, GROUP = 64_001, 64_002, 64_003
+
+
+def become(user: int) -> None:
+    """Give up root's rights, for good."""
+    os.setgroups([GROUP])
+    os.setgid(GROUP if user == DAEMON else user)
+    os.setuid(user)
+    os.umask(0o077)
+
+
+def in_a_child(user: int, work: Callable[[], bool]) -> int:
+    """The process id of somebody else who does this; exit status 0 where it is True."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            become(user)
+            status = 0 if work() else 1
+        finally:
+            os._exit(status)
+    return pid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_one_of_the_group_asks_and_reads_the_answer():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.chown(folder, DAEMON, GROUP)
+        folder.chmod(0o750)
+
+        def serve_one() -> bool:
+            requests.open_folder(folder)
+            (folder / "requests" / "open").touch()
+            wait_until(lambda: any(serve(found, echo) is None for found in pending(folder)))
+            return True
+
+        def ask_one() -> bool:
+            wait_until((folder / "requests" / "open").exists)
+            return ask(folder, "session_start", {"x": 7}) == {"echo": {"x": 7}}
+
+        children = [in_a_child(DAEMON, serve_one), in_a_child(MEMBER, ask_one)]
+        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+        assert left_in(folder) == ["open"]
 
 
 def test_half_a_request_is_never_read(state_folder):

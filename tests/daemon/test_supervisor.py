@@ -6,20 +6,24 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from daemon import requests
 from daemon.clock import Clock
 from daemon.config import Config, StateConfig, WatchConfig
 from daemon.desk import Desk
-from daemon.errors import DaemonError, Exit
+from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
 from daemon.runner import FileJob, Outcome, OutcomeKind
 from daemon.supervisor import Moment, Supervisor, boot_id
 from schema import ledger, sessions
+from schema.guard import Guard
 from schema.ledger import LedgerEntry
 from schema.records import FileState
 from schema.state import StateFolder
@@ -62,6 +66,15 @@ class Player:
         pass
 
 
+@dataclass
+class Owned:
+    """Stands for a state folder that is owned."""
+
+    folder: StateFolder
+    engine: Engine
+    assure: Callable[[], tuple[str, ...]]
+
+
 class Daemon:
     """A supervisor on a clock that runs half a second ahead at every look at it."""
 
@@ -75,6 +88,7 @@ class Daemon:
         self.on_show: Callable[[Moment], None] = lambda moment: None
         self.on_tick: Callable[[float], None] = lambda seconds: None
         self.supervisor: Supervisor | None = None
+        self.assure: Callable[[], tuple[str, ...]] = lambda: ()
 
     def monotonic(self) -> float:
         self.seconds += 0.5
@@ -85,8 +99,7 @@ class Daemon:
         clock = Clock(utc=lambda: NOW + timedelta(seconds=self.seconds), monotonic=self.monotonic)
         self.supervisor = Supervisor(
             self.config,
-            self.state,
-            self.owner,
+            Owned(self.state, self.owner, self.assure),  # type: ignore[arg-type]
             self.player,  # type: ignore[arg-type]
             clock,
             once=once,
@@ -412,3 +425,48 @@ def test_a_database_locked_by_somebody_else_loses_nothing(
     assert "the database cannot be written now" in caplog.text
     assert daemon.entry(folder / "a.dm4").state is FileState.DONE
     assert len(daemon.player.jobs) == 1
+
+
+def test_the_state_folder_is_looked_after_every_five_seconds(daemon, caplog):
+    asked: list[float] = []
+
+    def assure() -> tuple[str, ...]:
+        asked.append(daemon.seconds)
+        if len(asked) == 4:
+            raise StateFolderLost("the database is gone")
+        return ("the log is long",)
+
+    daemon.assure = assure
+    with pytest.raises(StateFolderLost, match="gone"):
+        daemon.run(once=False)
+    assert max(late - early for early, late in pairwise(asked)) < 8  # a tick is half a second
+    assert daemon.moments[-1].warnings == ("the log is long",)
+    assert caplog.text.count("the log is long") == 1
+
+
+def test_a_database_lost_while_a_file_is_done_ends_the_daemon(daemon, folder):
+    guard = Guard(daemon.state.database)
+    guard.watch(daemon.owner)
+    path = write(folder / "a.dm4")
+
+    def play(job: FileJob) -> OutcomeKind:
+        daemon.state.database.unlink()
+        return OutcomeKind.DONE
+
+    daemon.player.play = play
+    with pytest.raises(StateFolderLost, match="is gone"):
+        daemon.run(once=False)
+    assert path.exists()
+
+
+def test_a_failing_disk_ends_the_daemon_and_a_damaged_database_needs_a_person(daemon):
+    for code, kind in ((sqlite3.SQLITE_IOERR, OperationalError), (sqlite3.SQLITE_CORRUPT, None)):
+
+        def assure(code: int = code) -> tuple[str, ...]:
+            orig = sqlite3.OperationalError("a failure")
+            orig.sqlite_errorcode = code
+            raise OperationalError("COMMIT", {}, orig)
+
+        daemon.assure = assure
+        with pytest.raises(kind or StateFolderError):
+            daemon.run(once=False)

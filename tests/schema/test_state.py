@@ -29,6 +29,10 @@ def test_masks_without_a_database_ask_for_rebuild(tmp_path):
     for look in (state.prepare, state.existing):
         with pytest.raises(MasksWithoutDatabase, match="rebuild"):
             look(made.path)
+    made.database.touch()  # as after a truncation: SQLite would begin a new one in it
+    for look in (state.prepare, state.existing):
+        with pytest.raises(MasksWithoutDatabase, match="rebuild"):
+            look(made.path)
     migrate.upgrade(made.database, NOW)
     assert state.existing(made.path) == made
 

@@ -1,0 +1,96 @@
+"""A state folder is owned whole or not at all, and its loss is noticed."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.clock import SYSTEM_CLOCK
+from daemon.errors import DaemonError, Exit, StateFolderLost
+from daemon.owning import OwnedState, own_state
+
+
+def made(tmp_path: Path) -> Path:
+    """A state folder that was owned before."""
+    with own_state(tmp_path / "state", SYSTEM_CLOCK) as owned:
+        return owned.folder.database
+
+
+def refusal(state: Path) -> DaemonError:
+    with pytest.raises(DaemonError) as error, own_state(state, SYSTEM_CLOCK):
+        pass
+    return error.value
+
+
+def test_a_state_folder_is_closed_to_everybody_but_its_group(tmp_path):
+    database = made(tmp_path)
+    for path in (database.parent, *database.parent.iterdir()):
+        assert path.stat().st_mode & 0o007 == 0, path
+
+
+def test_a_database_that_another_program_locks_may_be_free_later(tmp_path, monkeypatch):
+    monkeypatch.setattr("schema.engine.BUSY_TIMEOUT_MS", 20)
+    database = made(tmp_path)
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert refusal(database.parent).exit_code is Exit.FAILED
+
+
+@pytest.mark.parametrize("content", [b"", b"no database, however long it may be " * 100])
+def test_a_database_that_is_none_needs_a_person(tmp_path, content):
+    database = made(tmp_path)
+    (database.parent / "masks" / "undated").mkdir()
+    (database.parent / "masks" / "undated" / "a.h5").touch()
+    database.write_bytes(content)
+    assert refusal(database.parent).exit_code is Exit.NEEDS_A_PERSON
+    assert database.read_bytes() == content
+
+
+def unlink_lock(owned: OwnedState) -> None:
+    (owned.folder.path / "lock").unlink()
+
+
+def replace_lock(owned: OwnedState) -> None:
+    unlink_lock(owned)
+    (owned.folder.path / "lock").touch()
+
+
+def unlink_database(owned: OwnedState) -> None:
+    owned.folder.database.unlink()
+
+
+def move_folder(owned: OwnedState) -> None:
+    owned.folder.path.rename(owned.folder.path.with_name("elsewhere"))
+
+
+def remove_folder(owned: OwnedState) -> None:
+    shutil.rmtree(owned.folder.path)
+
+
+@pytest.mark.parametrize(
+    "harm", [unlink_lock, replace_lock, unlink_database, move_folder, remove_folder]
+)
+def test_what_is_taken_away_is_noticed(tmp_path: Path, harm: Callable[[OwnedState], None]):
+    with own_state(tmp_path / "state", SYSTEM_CLOCK) as owned:
+        assert owned.assure() == ()
+        harm(owned)
+        with pytest.raises(StateFolderLost):
+            owned.assure()
+
+
+def test_a_log_that_grows_without_end_is_told(tmp_path):
+    with own_state(tmp_path / "state", SYSTEM_CLOCK) as owned:
+        with owned.engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE t (x)")
+        log = owned.folder.database.with_name("fringewatch.sqlite-wal")
+        size = log.stat().st_size
+        os.truncate(log, 257 * 2**20)
+        (warning,) = owned.assure()
+        assert "write-ahead log" in warning
+        os.truncate(log, size)
+        assert owned.assure() == ()
