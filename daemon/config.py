@@ -62,8 +62,10 @@ class IntakeConfig(Section):
     """Where there are no events: network shares."""
     poll: Literal["auto", "always", "never"] = "auto"
     """`auto` polls on cifs, smb, nfs, fuse and 9p, whose servers send no events."""
-    retry_seconds: tuple[Wait, ...] = (10.0, 30.0, 120.0, 600.0, 3600.0)
-    """Waits before an unreadable file is tried again; then it is quarantined."""
+    retry_seconds: tuple[Wait, ...] = Field(
+        default=(10.0, 30.0, 120.0, 600.0, 3600.0), min_length=1
+    )
+    """Waits before a file is tried again; what is unreadable then is quarantined."""
 
 
 class AnalysisConfig(Section):
@@ -91,6 +93,8 @@ class LimitsConfig(Section):
     parser_memory_bytes: int = Field(default=6 * 2**30, gt=0)
     parser_seconds: float = Field(default=60.0, gt=0)
     worker_seconds: float = Field(default=300.0, gt=0)
+    min_free_fraction: float = Field(default=0.05, ge=0, lt=1)
+    """Of the state folder's disk; below it no micrograph is begun."""
 
 
 class LogConfig(Section):

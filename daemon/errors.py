@@ -19,6 +19,8 @@ class DaemonCode(StrEnum):
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     FILE_TOO_LARGE = "file_too_large"
     STILL_WRITTEN = "still_written"
+    SUSPECT = "suspect"
+    NO_ROOM = "no_room"
     PARSER_DIED = "parser_died"
     WORKER_DIED = "worker_died"
     DEADLINE = "deadline"

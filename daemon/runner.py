@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from daemon import space
 from daemon.children import Child, ChildDied, DeadlineMissed
 from daemon.errors import ConfigError, DaemonCode, DaemonError
 from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, ParseRequest
@@ -43,22 +44,34 @@ class OutcomeKind(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     UNREADABLE = "unreadable"
+    SUSPECT = "suspect"
     CHANGED = "changed"
     IO_FAILED = "io_failed"
+    NO_ROOM = "no_room"
+    NO_WORKER = "no_worker"
+    BAD_MODEL = "bad_model"
     CHILD_DIED = "child_died"
     BUG = "bug"
     ABANDONED = "abandoned"
 
 
+NOT_THE_FILE = frozenset({OutcomeKind.NO_ROOM, OutcomeKind.NO_WORKER, OutcomeKind.BAD_MODEL})
+"""Ends that would be the same with any other file: our own disk, our own process, our model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileJob:
-    """One file whose turn it is."""
+    """One file whose turn it is.
+
+    `accepts_suspect`: pixels that look unwritten no longer make it wait: it was given its time.
+    """
 
     source_file_id: int
     arrival: ArrivalRecord
     pixel_size_nm: float | None
     force: bool
     session_uuid: str | None = None
+    accepts_suspect: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +213,13 @@ class Runner:
             )
         except CannotSpool as error:
             return Outcome(job=job, kind=OutcomeKind.REFUSED, code=error.code, message=str(error))
+        except ConfigError as error:
+            return Outcome(job=job, kind=OutcomeKind.BAD_MODEL, message=str(error))
         except OSError as error:
-            return _io_failed(job, error)
+            reason = error.strerror or str(error)
+            message = f"The file cannot be read or its results cannot be written now: {reason}."
+            failure = self._io_failed(message)
+            return Outcome(job=job, kind=failure.kind, code=failure.code, message=str(failure))
         except Exception as error:
             log.exception("an attempt at file %d failed inside fringewatch", job.source_file_id)
             return Outcome(
@@ -240,7 +258,7 @@ class Runner:
             self._parser.stop(grace_seconds=0)  # it waits in mid-series for the next order
             raise
         if isinstance(message, ParseFailure):
-            raise _parse_failed(message)
+            raise self._parse_failed(message)
         if not isinstance(message, ParseEnd) or message.frames != len(results):
             self._parser.stop(grace_seconds=0)
             raise RuntimeError(f"the parser answered {message!r} after {len(results)} frames")
@@ -249,6 +267,8 @@ class Runner:
     def _analyse_frame(
         self, job: FileJob, frame: ParsedFrame, origin: OriginRecord
     ) -> ResultRecord:
+        if frame.suspect is not None and not job.accepts_suspect:
+            raise _AttemptFailed(OutcomeKind.SUSPECT, DaemonCode.SUSPECT, frame.suspect)
         if known := self._known.find(frame, origin, job.force):
             return known
         self.stage = "analysing"
@@ -262,7 +282,7 @@ class Runner:
         _guarded(DaemonCode.WORKER_DIED, lambda: self._worker.send(request))
         answer = self._from_worker(self._limits.worker_seconds, self._abandon.is_set)
         if isinstance(answer, AnalysisFailure):
-            raise _analysis_failed(answer)
+            raise self._analysis_failed(answer)
         if isinstance(answer, AnalysedFrame) and _is_of(answer.result, frame):
             return answer.result
         self._worker.stop(grace_seconds=0)  # out of step: its next answer would be wrong too
@@ -287,13 +307,38 @@ class Runner:
         try:
             answer = self._from_worker(BUNDLE_LOAD_SECONDS, abandon)
         except _AttemptFailed as failure:
-            raise _AttemptFailed(OutcomeKind.IO_FAILED, failure.code, str(failure)) from failure
+            raise _AttemptFailed(OutcomeKind.NO_WORKER, failure.code, str(failure)) from failure
         if isinstance(answer, WorkerFailed):
             raise ConfigError(answer.message)
         if not isinstance(answer, WorkerReady):
             raise RuntimeError(f"the worker answered {answer!r}")
         self.device = answer.device
         self._worker_ready = True
+
+    def _parse_failed(self, failure: ParseFailure) -> _AttemptFailed:
+        if failure.detail:
+            log.error("the parser failed inside fringewatch:\n%s", failure.detail)
+        if failure.kind == "io":
+            return self._io_failed(failure.message)
+        kinds = {
+            "refused": OutcomeKind.REFUSED,
+            "unreadable": OutcomeKind.UNREADABLE,
+            "bug": OutcomeKind.BUG,
+        }
+        return _AttemptFailed(kinds[failure.kind], failure.code, failure.message)
+
+    def _analysis_failed(self, failure: AnalysisFailure) -> _AttemptFailed:
+        log.error("the analysis failed:\n%s", failure.detail)
+        if failure.kind == "io":
+            return self._io_failed(f"The results cannot be written now: {failure.message}.")
+        return _AttemptFailed(OutcomeKind.BUG, DaemonCode.INTERNAL_ERROR, failure.message)
+
+    def _io_failed(self, message: str) -> _AttemptFailed:
+        """The file's own failure only where our own disk is sound."""
+        if reason := space.fault(self._state_folder / "spool"):
+            words = f"the state folder cannot be written: {reason}"
+            return _AttemptFailed(OutcomeKind.NO_ROOM, DaemonCode.NO_ROOM, words)
+        return _AttemptFailed(OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR, message)
 
 
 def _guarded(code: DaemonCode, step: Callable[[], Answer]) -> Answer:
@@ -313,25 +358,6 @@ def _is_of(result: ResultRecord, frame: ParsedFrame) -> bool:
     return made_from == (frame.pixel_sha256, frame.source.signal_index, frame.source.frame_index)
 
 
-def _parse_failed(failure: ParseFailure) -> _AttemptFailed:
-    kinds = {
-        "refused": OutcomeKind.REFUSED,
-        "unreadable": OutcomeKind.UNREADABLE,
-        "io": OutcomeKind.IO_FAILED,
-        "bug": OutcomeKind.BUG,
-    }
-    if failure.detail:
-        log.error("the parser failed inside fringewatch:\n%s", failure.detail)
-    return _AttemptFailed(kinds[failure.kind], failure.code, failure.message)
-
-
-def _analysis_failed(failure: AnalysisFailure) -> _AttemptFailed:
-    log.error("the analysis failed:\n%s", failure.detail)
-    if failure.kind == "io":
-        return _AttemptFailed(OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR, failure.message)
-    return _AttemptFailed(OutcomeKind.BUG, DaemonCode.INTERNAL_ERROR, failure.message)
-
-
 def _origin(job: FileJob, spooled: Spooled) -> OriginRecord:
     return OriginRecord(
         path=job.arrival.path,
@@ -342,14 +368,4 @@ def _origin(job: FileJob, spooled: Spooled) -> OriginRecord:
         content_sha256=spooled.content_sha256,
         session_uuid=job.session_uuid,
         companions=job.arrival.companions,
-    )
-
-
-def _io_failed(job: FileJob, error: OSError) -> Outcome:
-    reason = error.strerror or str(error)
-    return Outcome(
-        job=job,
-        kind=OutcomeKind.IO_FAILED,
-        code=DaemonCode.IO_ERROR,
-        message=f"The file cannot be read or its results cannot be written now: {reason}.",
     )

@@ -24,6 +24,7 @@ from daemon.clock import Clock
 from daemon.config import Config
 from daemon.desk import Desk
 from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
+from daemon.holds import Holds
 from daemon.intake import Intake
 from daemon.ladder import ONCE_IO_TRIES
 from daemon.names import printable
@@ -32,6 +33,7 @@ from daemon.owning import OwnedState
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
 from daemon.settle import SettleTracker
 from daemon.snapshot import CurrentFile, Moment, WatchedFolder
+from daemon.space import free_share
 from daemon.verdicts import Verdicts
 from daemon.walk import Root
 from daemon.watcher import Watcher
@@ -85,6 +87,7 @@ class Supervisor:
         self._once = once
         self._only = only
         self._show = show
+        self._holds = Holds(0.0 if once else config.limits.min_free_fraction)
         self._state_warnings: tuple[str, ...] = ()
         self._roots = [Root.of(watch) for watch in config.watch] if only is None else []
         self._calibrations = [
@@ -192,6 +195,8 @@ class Supervisor:
 
     def _look_after_state(self) -> None:
         warnings = self._owned.assure()
+        self._holds.looked(free_share(self._state.path))
+        warnings += self._holds.warnings()
         for warning in set(warnings) - set(self._state_warnings):
             log.warning("%s", warning)
         self._state_warnings = warnings
@@ -203,7 +208,8 @@ class Supervisor:
         with contextlib.suppress(DatabaseLost):  # which is why it ends; the masks are kept
             self._finish_all(0.0)
         self._show(replace(self._moment(), finished=True))
-        self._empty_spool()
+        with contextlib.suppress(OSError):  # the state folder may be gone
+            self._empty_spool()
 
     def _empty_spool(self) -> None:
         shutil.rmtree(self._state.spool, ignore_errors=True)
@@ -219,6 +225,7 @@ class Supervisor:
     def _finish(self, outcome: Outcome) -> None:
         now = self._clock.utc()
         self._verdicts.settle(outcome, now)
+        self._holds.ended(outcome, self._clock.monotonic())
         if outcome.kind is OutcomeKind.CHANGED:
             with self._engine.begin() as connection:
                 arrival, seconds = outcome.job.arrival, self._clock.monotonic()
@@ -226,6 +233,8 @@ class Supervisor:
 
     def _begin_next(self) -> None:
         if self._stopping or self._runner.current is not None:
+            return
+        if self._holds.blocks(self._clock.monotonic()):
             return
         now = self._clock.utc()
         with self._engine.begin() as connection:
@@ -247,7 +256,13 @@ class Supervisor:
             pixel_size_nm=entry.pixel_size_nm or next(configured, None),
             force=entry.forced or self._config.analysis.force_out_of_domain,
             session_uuid=session.uuid if session else None,
+            accepts_suspect=self._accepts_suspect(entry),
         )
+
+    def _accepts_suspect(self, entry: LedgerEntry) -> bool:
+        """Whether a file that looks unfinished is taken as it is: it had its time, or has none."""
+        exhausted = entry.attempts >= len(self._config.intake.retry_seconds)
+        return exhausted or self._once or entry.priority > 0
 
     def _hear(self) -> None:
         hints = self._watcher.hints()

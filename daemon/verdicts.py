@@ -53,7 +53,9 @@ class Verdicts:
             with self._engine.begin() as connection:
                 verdict = self._apply(connection, outcome, now)
         except Exception as error:
-            if outcome.kind is not OutcomeKind.DONE or isinstance(error, DatabaseLost):
+            if outcome.kind is not OutcomeKind.DONE:
+                raise
+            if isinstance(error, OperationalError | DatabaseLost):  # no fault of these results
                 raise
             log.exception("the results of file %d could not be stored", outcome.job.source_file_id)
             verdict = self.settle(_not_stored(outcome, error), now)
@@ -106,12 +108,11 @@ def _mark(
 
 
 def _not_stored(outcome: Outcome, error: Exception) -> Outcome:
-    """The disk may be full now and free later; values that fit no column are a bug."""
-    passing = isinstance(error, OperationalError | OSError)
+    """Values that fit no column are a bug."""
     return Outcome(
         job=outcome.job,
-        kind=OutcomeKind.IO_FAILED if passing else OutcomeKind.BUG,
-        code=DaemonCode.IO_ERROR if passing else DaemonCode.INTERNAL_ERROR,
+        kind=OutcomeKind.BUG,
+        code=DaemonCode.INTERNAL_ERROR,
         message=f"The results could not be stored: {type(error).__name__}.",
     )
 

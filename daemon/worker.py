@@ -11,11 +11,16 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
+
 from analysis.bundle import Bundle
 from analysis.pipeline import AnalysisSettings
 from daemon.parser import ParsedFrame
 from daemon.quiet import native_stderr_held
+from schema.errors import MaskFileError
 from schema.records import OriginRecord, ResultRecord
+
+TRIAL_PX = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +74,8 @@ def worker_main(
     try:
         with native_stderr_held():
             bundle = load(bundle_folder, device)
+            # A device that fails, fails here, before a file could be blamed for it.
+            bundle.segmenter.probabilities(np.zeros((TRIAL_PX, TRIAL_PX), np.float32))
     except BundleError as error:
         connection.send(WorkerFailed(message=str(error)))
         return
@@ -92,7 +99,7 @@ def _serve(connection: Connection, bundle: Bundle, settings: AnalysisSettings) -
                 analysed_at_utc=datetime.now(UTC),
             )
             connection.send(AnalysedFrame(result=result))
-        except OSError as error:
+        except (OSError, MaskFileError) as error:
             connection.send(
                 AnalysisFailure(kind="io", message=str(error), detail=traceback.format_exc())
             )

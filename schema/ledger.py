@@ -127,7 +127,11 @@ def next_ready(
         only: of these few files alone; None is all of them.
         frozen: roots whose files wait: they cannot be read now.
     """
-    due = (SourceFile.state == FileState.RETRY) & (SourceFile.next_attempt_at_utc <= now)
+    # A clock that was set back would else make a file wait until it has caught up.
+    set_back = SourceFile.finished_at_utc > now
+    due = (SourceFile.state == FileState.RETRY) & (
+        (SourceFile.next_attempt_at_utc <= now) | set_back
+    )
     query = (
         _entries()
         .where(or_(SourceFile.state == FileState.READY, due), SourceFile.present == 1)

@@ -8,7 +8,8 @@ nm, in px where the pixel size is unknown. `/entry/record` holds the result as J
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
@@ -86,7 +87,7 @@ def write(
     def verify(path: Path) -> None:
         _verify(path, labels, probability, record, origin)
 
-    with replacing(final, verify) as unfinished, h5py.File(unfinished, "x") as file:
+    with replacing(final, verify) as unfinished, _hdf5(unfinished) as file:
         entry = _group(file, "entry", "NXentry", default="masks")
         file.attrs["default"] = "entry"
         file.attrs["NX_class"] = "NXroot"
@@ -99,6 +100,16 @@ def write(
         _write_text(entry, "record", to_json(record))
         _write_text(entry, "origin", to_json(origin))
     return final
+
+
+@contextmanager
+def _hdf5(path: Path) -> Iterator[h5py.File]:
+    """A new file; what h5py says of a full disk is not always an OSError."""
+    try:
+        with h5py.File(path, "x") as file:
+            yield file
+    except RuntimeError as error:
+        raise MaskFileError(f"{path.name} cannot be written: {error}") from error
 
 
 def read_record(path: Path) -> ResultRecord:

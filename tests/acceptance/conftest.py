@@ -54,6 +54,7 @@ class Bench:
     folder: Path
     state: Path
     config: Path
+    program: str = "daemon"
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -68,7 +69,8 @@ class Bench:
 
     def command(self, *words: str | Path) -> list[str]:
         """The command line of fringewatch with this configuration."""
-        return [sys.executable, "-m", "daemon", *map(str, words), "--config", str(self.config)]
+        words = ("-m", self.program, *words, "--config", self.config)
+        return [sys.executable, *map(str, words)]
 
     def start(self, *words: str | Path) -> subprocess.Popen[str]:
         """Start `fringewatch watch`, in the background."""
@@ -143,6 +145,13 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def quick(bench: Bench) -> Bench:
+    """The same with a threshold in place of the network: see `stub`."""
+    bench.program = "tests.acceptance.stub"
+    return bench
 
 
 @pytest.fixture

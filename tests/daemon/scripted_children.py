@@ -46,7 +46,8 @@ def scripted_parser(connection: Connection) -> None:
             connection.send(ParseFailure(kind=kind, code="a_code", message="So it is.", detail=""))
             continue
         if not script.startswith("series"):
-            connection.send(frame(sha256=sha256))
+            suspect = "its end looks unwritten" if "suspect" in script else None
+            connection.send(replace(frame(sha256=sha256), suspect=suspect))
             connection.recv()
             connection.send(ParseEnd(frames=1))
             continue
@@ -72,7 +73,9 @@ def scripted_worker(connection: Connection, started: Path, failing_start: str = 
         file.write("started\n")
     if failing_start == "hangs":
         threading.Event().wait()
-    if failing_start == "failed":
+    if failing_start == "failed" or (
+        failing_start == "failed the second time" and _starts(started) > 1
+    ):
         connection.send(WorkerFailed(message="the bundle is damaged"))
         return
     if failing_start == "dies" or (

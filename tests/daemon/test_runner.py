@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_every_frame_of_a_series_is_one_result(running):
     [
         ("refused", OutcomeKind.REFUSED, "a_code"),
         ("unreadable", OutcomeKind.UNREADABLE, "a_code"),
-        ("io", OutcomeKind.IO_FAILED, "a_code"),
+        ("io", OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR),
         ("bug", OutcomeKind.BUG, "a_code"),
         ("die", OutcomeKind.CHILD_DIED, DaemonCode.PARSER_DIED),
         ("series, die in the middle", OutcomeKind.CHILD_DIED, DaemonCode.PARSER_DIED),
@@ -191,7 +192,36 @@ def test_a_worker_that_cannot_load_again_blames_no_file(bench):
     made.runner.start()
     assert made.attempt("good, worker dies").kind is OutcomeKind.CHILD_DIED
     outcome = made.attempt("good")
-    assert (outcome.kind, outcome.code) == (OutcomeKind.IO_FAILED, DaemonCode.WORKER_DIED)
+    assert (outcome.kind, outcome.code) == (OutcomeKind.NO_WORKER, DaemonCode.WORKER_DIED)
+
+
+def test_a_model_damaged_later_on_blames_no_file_either(bench):
+    made = bench(failing_start="failed the second time")
+    made.runner.start()
+    assert made.attempt("good, worker dies").kind is OutcomeKind.CHILD_DIED
+    outcome = made.attempt("good")
+    assert (outcome.kind, outcome.message) == (OutcomeKind.BAD_MODEL, "the bundle is damaged")
+
+
+def test_pixels_that_look_unwritten_are_analysed_only_where_they_are_accepted(running):
+    job = running.job("good, suspect, worker mixes up")
+    running.runner.submit(job)
+    outcome = running.outcome()
+    assert (outcome.kind, outcome.code) == (OutcomeKind.SUSPECT, DaemonCode.SUSPECT)
+    assert outcome.message == "its end looks unwritten"
+    running.runner.submit(replace(running.job("good, suspect"), accepts_suspect=True))
+    assert_good(running.outcome())
+
+
+@pytest.mark.parametrize("script", ["good", "io", "good, worker fails: io"])
+def test_our_own_disk_is_not_blamed_on_a_file(running, monkeypatch, script):
+    monkeypatch.setattr("daemon.space.fault", lambda _: "No space left on device")
+    outcome = running.attempt(script)
+    if script == "good":
+        assert_good(outcome)
+        return
+    assert (outcome.kind, outcome.code) == (OutcomeKind.NO_ROOM, DaemonCode.NO_ROOM)
+    assert "the state folder cannot be written" in outcome.message
 
 
 def test_a_damaged_bundle_is_said_before_the_first_file(bench):

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from daemon.errors import DaemonCode
 from daemon.ladder import Step
 from daemon.runner import FileJob, Outcome, OutcomeKind
 from daemon.verdicts import Verdict, Verdicts
 from schema import ledger, sightings
+from schema.engine import is_passing
 from schema.ledger import LedgerEntry
 from schema.records import ArrivalRecord, FileState, ResultRecord
 from tests.daemon.moments import NOW
@@ -195,13 +197,13 @@ def test_a_disk_that_is_full_when_the_rows_are_written_loses_nothing(bench):
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 5}")
     job = bench.begun()
     many = [result_of(f"{number:064d}") for number in range(300)]
-    bench.settle(job, OutcomeKind.DONE, many)
-    found = bench.entry(job)
-    assert (found.state, found.error_code) == (FileState.RETRY, DaemonCode.IO_ERROR)
+    with pytest.raises(OperationalError) as error:
+        bench.settle(job, OutcomeKind.DONE, many)
+    assert is_passing(error.value)
+    assert (bench.entry(job).state, bench.entry(job).attempts) == (FileState.PROCESSING, 0)
     assert bench.rows("analysis") == 0
     with bench.owner.begin() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
-    bench.again(job)
     bench.settle(job, OutcomeKind.DONE, many)
     assert bench.entry(job).state is FileState.DONE
     assert bench.rows("analysis") == 300

@@ -1,0 +1,48 @@
+"""`python -m tests.acceptance.stub`: the real command with a threshold in place of the network.
+
+Every mechanism is the real one: processes, spool, parser, regions, features, forest, masks, rows.
+Only the network is left out, which takes seconds to load and says nothing about what is tested.
+"""
+
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import bundle
+from analysis.pipeline import AnalysisSettings
+from analysis.segment import Probabilities
+from daemon import assembly, cli, worker
+
+
+class Threshold:
+    """Dark is particle."""
+
+    device = "stub"
+
+    def probabilities(self, network_input: NDArray[np.float32]) -> Probabilities:
+        """Near one where a pixel is darker than halfway between mean and darkest."""
+        limit = (network_input.mean() + network_input.min()) / 2
+        particle = np.where(network_input < limit, np.float32(0.95), np.float32(0.05))
+        return Probabilities(particle=particle, seam=None, overlap=None)
+
+
+def worker_main(
+    connection: Connection, bundle_folder: Path, device: str, settings: AnalysisSettings
+) -> None:
+    """The worker as it is, its network replaced."""
+    bundle._segmenter = lambda *_: Threshold()  # type: ignore[assignment,return-value]
+    worker.worker_main(connection, bundle_folder, device, settings)
+
+
+def main() -> None:
+    """The command."""
+    assembly.worker_main = worker_main  # type: ignore[attr-defined]
+    cli.main()
+
+
+if __name__ == "__main__":
+    from tests.acceptance import stub  # by its name, as the spawned child will import it
+
+    stub.main()
