@@ -287,19 +287,21 @@ class KnownResults:
         )
 
     def _committed(self, key: str) -> ResultRecord | None:
+        """A result with its masks; where somebody removed these, they are made anew."""
         with self._database.begin() as connection:
             if not store.known(connection, [key]):
                 return None
-            return store.read_result(connection, key)
+            found = store.read_result(connection, key)
+        return found if (self._state_folder / found.analysis.mask_path).exists() else None
 
     def _adopted(self, frame: ParsedFrame, key: str) -> ResultRecord | None:
-        """A durable mask file whose row was never committed: the daemon was killed in between."""
+        """A sound mask file whose row was never committed: the daemon was killed in between."""
         relative = mask_path_of(frame.acquisition, frame.source.file_name, key)
         path = self._state_folder / relative
         if not path.exists():
             return None
         try:
-            found = masks.read_record(path)
+            found = masks.adopted(path)
         except MaskFileError:
             return None
         return found if found.analysis.natural_key == key else None

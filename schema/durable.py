@@ -53,6 +53,13 @@ def remove_unfinished(folder: Path, *, below: bool = True) -> int:
     return len(leftovers)
 
 
+def make_durable(path: Path) -> None:
+    """Make a file that is there stay there: its content, its name and its folder's name."""
+    _sync_file(path)
+    sync_folder(path.parent)
+    sync_folder(path.parent.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from schema.durable import make_folder, replacing
+from schema.durable import make_durable, make_folder, replacing
 from schema.errors import MaskFileError
 from schema.records import OriginRecord, ResultRecord
 from schema.serial import RECORD_FORMAT, from_json, to_json
@@ -110,6 +110,24 @@ def _hdf5(path: Path) -> Iterator[h5py.File]:
             yield file
     except RuntimeError as error:
         raise MaskFileError(f"{path.name} cannot be written: {error}") from error
+
+
+def adopted(path: Path) -> ResultRecord:
+    """The result of a mask file whose row is missing, once the file is sound and durable.
+
+    It was renamed into place, but perhaps never synced there: whoever commits its row must know
+    that it stays after a power loss.
+
+    Raises:
+        MaskFileError: a part of it is damaged, or it is none of ours.
+        OSError: it cannot be made durable.
+    """
+    read_labels(path)
+    read_probability(path)
+    read_origin(path)
+    found = read_record(path)
+    make_durable(path)
+    return found
 
 
 def read_record(path: Path) -> ResultRecord:

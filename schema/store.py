@@ -181,6 +181,12 @@ def _store(connection: Connection, source_file_id: int, result: ResultRecord, no
     analysis_id = found.get(result.analysis.natural_key)
     if analysis_id is None:
         analysis_id = _insert_analysis(connection, image_id, key, result, now)
+    else:
+        connection.execute(
+            update(Analysis)
+            .where(Analysis.id == analysis_id)
+            .values(mask_path=result.analysis.mask_path)
+        )
     _make_current(connection, analysis_id, key, now)
     return analysis_id
 

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from sqlalchemy import Engine
@@ -31,8 +32,8 @@ from daemon.record import (
     pipeline_record,
     to_records,
 )
+from schema import durable, masks, store
 from schema import engine as database
-from schema import masks, store
 from schema.records import Companion, OriginRecord, ParticleRecord, ResultRecord
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
@@ -240,8 +241,11 @@ def known(state: StateFolder, owner: Engine, manifest: Manifest) -> KnownResults
 
 
 def commit(owner: Engine, record: ResultRecord, path: bytes = b"/data/a.tif") -> None:
+    """The result with its masks, as the daemon leaves it."""
     file_id = seen(owner, path)
     with owner.begin() as connection:
+        database = connection.exec_driver_sql("PRAGMA database_list").one()[2]
+        write_masks(StateFolder(Path(database).parent), record)
         store.commit_results(connection, file_id, "a" * 64, [record], NOW)
 
 
@@ -306,6 +310,31 @@ def test_other_settings_know_nothing_of_it(state, owner, manifest):
     assert other.find(frame(), origin(), force=False) is None
 
 
+def test_rows_whose_masks_are_gone_are_made_anew(known, state, owner, manifest):
+    record = result(frame(), manifest)
+    commit(owner, record)
+    (state.path / record.analysis.mask_path).unlink()
+    assert known.find(frame(), origin(), force=False) is None
+    moved = replace(record, analysis=replace(record.analysis, mask_path="masks/undated/new.h5"))
+    commit(owner, moved, b"/data/copy.tif")
+    assert known.find(frame(), origin(), force=False).analysis.mask_path == "masks/undated/new.h5"
+
+
+def test_masks_without_rows_are_made_durable_before_they_are_adopted(
+    known, state, manifest, monkeypatch
+):
+    """A commit that outlives its masks in a power loss would be a result without masks."""
+    synced: list[Path] = []
+    sync_folder = durable.sync_folder
+    monkeypatch.setattr(
+        "schema.durable.sync_folder", lambda path: (synced.append(path), sync_folder(path))
+    )
+    path = write_masks(state, result(frame(), manifest))
+    synced.clear()
+    assert known.find(frame(), origin(), force=False) is not None
+    assert synced == [path.parent, path.parent.parent]
+
+
 def test_masks_without_rows_are_adopted(known, state, manifest):
     """The daemon was killed between the rename and the commit."""
     record = result(frame(), manifest)
@@ -313,7 +342,7 @@ def test_masks_without_rows_are_adopted(known, state, manifest):
     assert known.find(frame(), origin(), force=False) == record
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "another"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "another", "labels"])
 def test_masks_that_are_damaged_or_of_another_result_are_not_adopted(
     known, state, manifest, damage
 ):
@@ -322,6 +351,12 @@ def test_masks_that_are_damaged_or_of_another_result_are_not_adopted(
     if damage == "another":
         other = replace(record, analysis=replace(record.analysis, natural_key="0" * 64))
         write_masks(state, other)
+    elif damage == "labels":
+        with h5py.File(path, "r+") as file:
+            chunk = file["entry/masks/labels"].id.get_chunk_info(0)
+        with path.open("r+b") as stream:
+            stream.seek(chunk.byte_offset + chunk.size // 2)
+            stream.write(b"damage")
     else:
         path.write_bytes(path.read_bytes()[:1000] if damage == "cut" else b"")
     assert known.find(frame(), origin(), force=False) is None
