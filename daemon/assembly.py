@@ -16,6 +16,7 @@ from daemon.errors import ConfigError
 from daemon.names import printable
 from daemon.owning import OwnedState
 from daemon.parser import parser_main
+from daemon.pulse import Pulse
 from daemon.record import KnownResults
 from daemon.runner import Runner, RunnerLimits
 from daemon.snapshot import Moment
@@ -43,6 +44,7 @@ def supervisor(
     manifest = bundle_manifest(config)
     settings = analysis_settings(config.analysis)
     reader = database.reader(owned_state.folder.database)
+    pulse = Pulse()
     runner = Runner(
         parser=Child("parser", parser_main, _parser_arguments(config.limits)),
         worker=Child(
@@ -57,6 +59,7 @@ def supervisor(
             parser_seconds=config.limits.parser_seconds,
             worker_seconds=config.limits.worker_seconds,
         ),
+        pulse=pulse,
     )
     _check_watched(config)
     try:
@@ -68,6 +71,7 @@ def supervisor(
             once=once,
             only=only,
             show=show,
+            pulse=pulse,
         )
     finally:
         runner.stop(grace_seconds=0)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from daemon import logs, requests
 from daemon.assembly import supervisor
+from daemon.attending import attend
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
 from daemon.desk import Desk
@@ -68,7 +69,7 @@ def analyse(
             desk = Desk(owned.engine, owned.folder)
             ids = desk.analyse(values, SYSTEM_CLOCK.utc())["ids"]
             with supervisor(config, owned, SYSTEM_CLOCK, once=True, only=frozenset(ids)) as running:
-                running.run()
+                attend(running)
         _, engine = open_for_reading(folder)
     with engine.begin() as connection:
         entries = [ledger.entry(connection, file_id) for file_id in ids]

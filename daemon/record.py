@@ -209,16 +209,21 @@ def analyse_and_store(
         analysed_at_utc=analysed_at_utc,
         software_version=version("fringewatch"),
     )
-    masks.write(
-        state_folder,
-        mask_path,
-        labels=found_masks.labels if found_masks else None,
-        probability=found_masks.probability if found_masks else None,
-        probability_pixel_size_nm=found_masks.probability_pixel_size_nm if found_masks else None,
-        pixel_size_nm=micrograph.calibration.pixel_size_nm,
-        record=record,
-        origin=origin,
-    )
+    try:
+        masks.write(
+            state_folder,
+            mask_path,
+            labels=found_masks.labels if found_masks else None,
+            probability=found_masks.probability if found_masks else None,
+            probability_pixel_size_nm=found_masks.probability_pixel_size_nm
+            if found_masks
+            else None,
+            pixel_size_nm=micrograph.calibration.pixel_size_nm,
+            record=record,
+            origin=origin,
+        )
+    except MaskFileError as error:  # what a full disk does to HDF5
+        raise OSError(str(error)) from error
     return record
 
 

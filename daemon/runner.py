@@ -4,6 +4,7 @@ Runs in a thread of its own beside the owner of the database, and never writes t
 out is an `Outcome`.
 """
 
+import contextlib
 import logging
 import queue
 import shutil
@@ -19,6 +20,7 @@ from daemon import space
 from daemon.children import Child, ChildDied, DeadlineMissed
 from daemon.errors import ConfigError, DaemonCode, DaemonError
 from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, ParseRequest
+from daemon.pulse import Pulse
 from daemon.record import KnownResults
 from daemon.spool import CannotSpool, ChangedWhileCopied, Spooled, spool_arrival
 from daemon.worker import (
@@ -36,6 +38,10 @@ Answer = TypeVar("Answer")
 
 BUNDLE_LOAD_SECONDS = 180.0
 THREAD_SECONDS = 10.0
+COPY_SECONDS = 60.0
+SLOWEST_BYTES_PER_S = 500_000.0  # a share below that is as good as gone
+GRACE_SECONDS = 30.0
+PULSE_NAME = "the file in hand"
 
 
 class OutcomeKind(StrEnum):
@@ -113,6 +119,7 @@ class Runner:
         known: results that are already there and need no second inference.
         state_folder: where spool and masks lie.
         limits: see `RunnerLimits`.
+        pulse: told of every step, and how long it may take.
     """
 
     def __init__(
@@ -122,6 +129,7 @@ class Runner:
         known: KnownResults,
         state_folder: Path,
         limits: RunnerLimits,
+        pulse: Pulse,
     ) -> None:
         self._parser = parser
         self._worker = worker
@@ -133,26 +141,31 @@ class Runner:
         self._abandon = threading.Event()
         self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
         self._worker_ready = False
+        self._loaded = threading.Event()
+        self._failure: DaemonError | None = None
         self._in_hand: FileJob | None = None
+        self._pulse = pulse
         self.device = ""
         self.stage = ""
 
-    def start(self, abandon: Callable[[], bool] = lambda: False) -> None:
-        """Load the model, then begin to take jobs.
+    def start(self) -> None:
+        """Begin to load the model; `is_ready` says when jobs can be taken."""
+        self._thread.start()
 
-        Args:
-            abandon: asked twice a second; True ends the loading.
+    @property
+    def is_ready(self) -> bool:
+        """Whether the model was loaded; a worker that is started anew later changes nothing."""
+        return self._loaded.is_set()
+
+    def check(self) -> None:
+        """Do nothing while all is well.
 
         Raises:
             ConfigError: the bundle cannot be loaded.
-            DaemonError: the worker did not come up, or was abandoned.
+            DaemonError: the worker did not come up, or the thread has ended.
         """
-        try:
-            self._ensure_worker(abandon)
-        except _AttemptFailed as failure:
-            raise DaemonError(f"the model could not be loaded: {failure}") from failure
-        self._parser.start()
-        self._thread.start()
+        if self._failure is not None:
+            raise self._failure
 
     @property
     def current(self) -> FileJob | None:
@@ -183,22 +196,55 @@ class Runner:
             while self._in_hand and self._outcomes.empty() and time.monotonic() < deadline:
                 time.sleep(0.05)
             self._abandon.set()
-            self._jobs.put(None)
+            with contextlib.suppress(queue.Full):
+                self._jobs.put_nowait(None)
             self._thread.join(THREAD_SECONDS)
         self._parser.stop(grace_seconds=0)
         self._worker.stop(grace_seconds=0)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            outcome = self._attempt(job)
-            self.stage = ""
-            self._outcomes.put(outcome)
+        try:
+            self._load()
+            while (job := self._jobs.get()) is not None:
+                outcome = self._attempt(job)
+                self._rest()
+                self._outcomes.put(outcome)
+        except DaemonError as error:
+            self._failure = error
+        except BaseException as error:
+            log.exception("the thread that works the files off has ended")
+            self._failure = DaemonError(f"the work on the files has ended: {type(error).__name__}")
+        finally:
+            self._rest()
+
+    def _load(self) -> None:
+        """The first worker, with its model, and a parser.
+
+        Raises:
+            ConfigError: the bundle cannot be loaded.
+            DaemonError: the worker did not come up, or was abandoned.
+        """
+        try:
+            self._ensure_worker(self._abandon.is_set)
+        except _AttemptFailed as failure:
+            raise DaemonError(f"the model could not be loaded: {failure}") from failure
+        self._parser.start()
+        self._loaded.set()
+
+    def _step(self, stage: str, seconds: float) -> None:
+        """The next step of a file, and a promise how long it takes at most."""
+        self.stage = stage
+        self._pulse.beat(PULSE_NAME, time.monotonic(), seconds + GRACE_SECONDS)
+
+    def _rest(self) -> None:
+        self.stage = ""
+        self._pulse.rest(PULSE_NAME)
 
     def _attempt(self, job: FileJob) -> Outcome:
         started = time.monotonic()
         folder = self._state_folder / "spool" / str(job.source_file_id)
         try:
-            self.stage = "copying"
+            self._step("copying", COPY_SECONDS + job.arrival.size_bytes / SLOWEST_BYTES_PER_S)
             spooled = spool_arrival(job.arrival, folder, self._limits.file_bytes)
             results = self._analyse(job, spooled)
         except _AttemptFailed as failure:
@@ -218,8 +264,8 @@ class Runner:
         except OSError as error:
             reason = error.strerror or str(error)
             message = f"The file cannot be read or its results cannot be written now: {reason}."
-            failure = self._io_failed(message)
-            return Outcome(job=job, kind=failure.kind, code=failure.code, message=str(failure))
+            found = self._io_failed(message)
+            return Outcome(job=job, kind=found.kind, code=found.code, message=str(found))
         except Exception as error:
             log.exception("an attempt at file %d failed inside fringewatch", job.source_file_id)
             return Outcome(
@@ -245,7 +291,7 @@ class Runner:
             primary=spooled.primary, folder=spooled.folder, pixel_size_nm=job.pixel_size_nm
         )
         origin = _origin(job, spooled)
-        self.stage = "reading"
+        self._step("reading", self._limits.parser_seconds)
         self._parser.start()
         _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(request))
         results: list[ResultRecord] = []
@@ -253,7 +299,7 @@ class Runner:
             while isinstance(message := self._from_parser(), ParsedFrame):
                 results.append(self._analyse_frame(job, message, origin))
                 _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(NextFrame()))
-                self.stage = "reading"
+                self._step("reading", self._limits.parser_seconds)
         except BaseException:
             self._parser.stop(grace_seconds=0)  # it waits in mid-series for the next order
             raise
@@ -271,7 +317,7 @@ class Runner:
             raise _AttemptFailed(OutcomeKind.SUSPECT, DaemonCode.SUSPECT, frame.suspect)
         if known := self._known.find(frame, origin, job.force):
             return known
-        self.stage = "analysing"
+        self._step("analysing", max(self._limits.worker_seconds, BUNDLE_LOAD_SECONDS))
         self._ensure_worker(self._abandon.is_set)
         request = AnalyseRequest(
             frame=frame,

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 import time
 from collections import deque
 from collections.abc import Callable
@@ -23,13 +22,14 @@ from daemon import requests
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.desk import Desk
-from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
+from daemon.errors import Exit, StateFolderError, StateFolderLost
 from daemon.holds import Holds
 from daemon.intake import Intake
 from daemon.ladder import ONCE_IO_TRIES
 from daemon.names import printable
-from daemon.notify import extend_timeout, notify, status
+from daemon.notify import READY, STOPPING, extend_timeout, notify, status
 from daemon.owning import OwnedState
+from daemon.pulse import Pulse
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
 from daemon.settle import SettleTracker
 from daemon.snapshot import CurrentFile, Moment, WatchedFolder
@@ -50,8 +50,10 @@ DATABASE_WAIT_SECONDS = 10.0
 HEAR_SECONDS = 0.5
 WATCH_SECONDS = 1.0
 ASSURE_SECONDS = 5.0
-STOP_GRACE_SECONDS = 20.0
-MODEL_LOAD_SECONDS = 180.0
+STOP_GRACE_SECONDS = 15.0
+LOADING_SECONDS = 5.0
+STATUS_SECONDS = 10.0
+TURN_SECONDS = 60.0
 
 
 class Supervisor:
@@ -65,6 +67,7 @@ class Supervisor:
         once: end when every file has reached a terminal state.
         only: work on these files alone, whatever else waits.
         show: called about twice a second with what the daemon knows.
+        pulse: shared with the runner.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Supervisor:
         once: bool = False,
         only: frozenset[int] | None = None,
         show: Callable[[Moment], None] = lambda _: None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._config = config
         self._owned = owned
@@ -87,6 +91,7 @@ class Supervisor:
         self._once = once
         self._only = only
         self._show = show
+        self.pulse = pulse or Pulse()
         self._holds = Holds(0.0 if once else config.limits.min_free_fraction)
         self._state_warnings: tuple[str, ...] = ()
         self._roots = [Root.of(watch) for watch in config.watch] if only is None else []
@@ -102,6 +107,7 @@ class Supervisor:
         self._due: dict[str, float] = {}
         self._walk_now = True
         self._stopping = False
+        self._announced = False
         self._outcomes: deque[Outcome] = deque()
 
     def stop(self, signal_number: int = 0, frame: FrameType | None = None) -> None:
@@ -109,10 +115,17 @@ class Supervisor:
         del signal_number, frame
         self._stopping = True
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stopping
+
     def run(self) -> Exit:
-        """Work until told to stop; the exit code of the command."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self.stop)
+        """Work until told to stop; the exit code of the command.
+
+        Raises:
+            DaemonError: it cannot go on: model, state folder or database.
+        """
         try:
             self._start()
             while not self._stopping and not self._worked_off():
@@ -123,16 +136,12 @@ class Supervisor:
             if is_damaged(error):
                 raise StateFolderError(f"the database is damaged: {error.orig}") from error
             raise
-        except DaemonError:
-            if not self._stopping:
-                raise
-            log.info("stopped while the model was being loaded")
         finally:
             self._end()
         return Exit.FAILED if self._once and self._left_over() else Exit.DONE
 
     def _start(self) -> None:
-        notify(extend_timeout(MODEL_LOAD_SECONDS), status("loading the model"))
+        self._beat()
         self._empty_spool()
         requests.open_folder(self._state.path)
         now = self._clock.utc()
@@ -144,11 +153,24 @@ class Supervisor:
         if interrupted:
             log.info("%d files were interrupted and are taken up again", interrupted)
         self._watcher.start()
+        self._runner.start()
         self._walk()
-        self._runner.start(abandon=lambda: self._stopping)
-        notify("READY=1")
+
+    def _announce(self) -> None:
+        """Say once that everything is there: model, database, and the first walk."""
+        if self._announced:
+            return
+        if not self._runner.is_ready:
+            if self._is_due("loading", LOADING_SECONDS):
+                notify(extend_timeout(4 * LOADING_SECONDS), status("loading the model"))
+            return
+        self._announced = True
+        notify(READY)
         folders = ", ".join(printable(root.path) for root in self._roots) or "no folder"
         log.info("watching %s, analysing on %s", folders, self._runner.device)
+
+    def _beat(self) -> None:
+        self.pulse.beat("the main loop", time.monotonic(), TURN_SECONDS)
 
     def _turn_or_wait(self) -> None:
         """One turn; while the database cannot be written, nothing is lost and nothing goes on.
@@ -170,6 +192,7 @@ class Supervisor:
             self._walk_now = True
             until = self._clock.monotonic() + DATABASE_WAIT_SECONDS
             while not self._stopping and self._clock.monotonic() < until:
+                self._beat()
                 time.sleep(TICK_SECONDS)
 
     def _new_intake(self) -> Intake:
@@ -179,6 +202,9 @@ class Supervisor:
 
     def _turn(self) -> None:
         """One turn of the loop: finish, begin, look, listen, show."""
+        self._beat()
+        self._runner.check()
+        self._announce()
         self._finish_all(TICK_SECONDS)
         self._begin_next()
         if self._is_due("hear", HEAR_SECONDS):
@@ -192,6 +218,18 @@ class Supervisor:
             self._walk()
         if self._is_due("show", HEAR_SECONDS):
             self._show(self._moment())
+        if self._announced and self._is_due("status", STATUS_SECONDS):
+            self._report_status()
+
+    def _report_status(self) -> None:
+        """The counts, for `systemctl status`."""
+        with self._engine.begin() as connection:
+            found = ledger.counts(connection)
+        failed = found.refused + found.quarantined
+        words = (
+            f"{found.done} done, {found.pending} waiting, {found.retry} to retry, {failed} failed"
+        )
+        notify(status("; ".join((words, *self._state_warnings))))
 
     def _look_after_state(self) -> None:
         warnings = self._owned.assure()
@@ -202,7 +240,7 @@ class Supervisor:
         self._state_warnings = warnings
 
     def _end(self) -> None:
-        notify("STOPPING=1", status("stopping"))
+        notify(STOPPING, status("stopping"))
         self._watcher.stop()
         self._runner.stop(STOP_GRACE_SECONDS)
         with contextlib.suppress(DatabaseLost):  # which is why it ends; the masks are kept
@@ -219,12 +257,12 @@ class Supervisor:
         """Write down what has ended; an outcome is kept until it is written."""
         self._outcomes.extend(self._runner.outcomes(wait_seconds))
         while self._outcomes:
-            self._finish(self._outcomes[0])
-            self._outcomes.popleft()
+            self._verdicts.settle(self._outcomes[0], self._clock.utc())
+            self._follow_up(self._outcomes.popleft())
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _follow_up(self, outcome: Outcome) -> None:
+        """What an attempt means for the files after it, once it is written down."""
         now = self._clock.utc()
-        self._verdicts.settle(outcome, now)
         self._holds.ended(outcome, self._clock.monotonic())
         if outcome.kind is OutcomeKind.CHANGED:
             with self._engine.begin() as connection:
@@ -232,7 +270,7 @@ class Supervisor:
                 self._intake.look_again(connection, arrival, now, seconds)
 
     def _begin_next(self) -> None:
-        if self._stopping or self._runner.current is not None:
+        if self._stopping or not self._runner.is_ready or self._runner.current is not None:
             return
         if self._holds.blocks(self._clock.monotonic()):
             return

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from daemon import logs
 from daemon.assembly import bundle_manifest, supervisor
+from daemon.attending import attend
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config, under_service_manager
 from daemon.desk import Desk
@@ -53,7 +54,7 @@ def watch(
             _onlooker(config, owned, view, drawn) as show,
             supervisor(config, owned, SYSTEM_CLOCK, once=once, show=show) as running,
         ):
-            return int(running.run())
+            return int(attend(running))
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from analysis.bundle import Bundle
 from analysis.pipeline import AnalysisSettings
 from daemon.parser import ParsedFrame
 from daemon.quiet import native_stderr_held
-from schema.errors import MaskFileError
 from schema.records import OriginRecord, ResultRecord
 
 TRIAL_PX = 128
@@ -99,7 +98,7 @@ def _serve(connection: Connection, bundle: Bundle, settings: AnalysisSettings) -
                 analysed_at_utc=datetime.now(UTC),
             )
             connection.send(AnalysedFrame(result=result))
-        except (OSError, MaskFileError) as error:
+        except OSError as error:
             connection.send(
                 AnalysisFailure(kind="io", message=str(error), detail=traceback.format_exc())
             )

@@ -24,8 +24,9 @@ Fill = Callable[[int], list[Path]]
 
 
 def children_of(pid: int) -> list[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(word) for word in path.read_text().split()] if path.exists() else []
+    """Those of all its threads."""
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(word) for path in found for word in path.read_text().split()]
 
 
 def worker_of(process: subprocess.Popen[str]) -> int | None:

@@ -6,6 +6,7 @@ Parser and worker are real processes; what they do stands in the file they are g
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from daemon.children import Child
 from daemon.errors import ConfigError, DaemonCode, DaemonError
 from daemon.parser import ParsedFrame
+from daemon.pulse import Pulse
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner, RunnerLimits
 from daemon.walk import single
 from schema.records import OriginRecord, ResultRecord
@@ -48,11 +50,18 @@ class Bench:
         self.state = state
         self.started = state / "started"
         self.known = Known()
+        self.pulse = Pulse()
         self.parser = Child("parser", scripted_parser, ())
         self.worker = Child("worker", scripted_worker, (self.started, failing_start))
         limits = RunnerLimits(file_bytes=2**20, parser_seconds=seconds, worker_seconds=seconds)
-        self.runner = Runner(self.parser, self.worker, self.known, state, limits)  # type: ignore[arg-type]
+        self.runner = Runner(self.parser, self.worker, self.known, state, limits, self.pulse)  # type: ignore[arg-type]
         self._last_id = 0
+
+    def start(self) -> None:
+        """The model is loaded, or an error says why not."""
+        self.runner.start()
+        wait_until(lambda: self.runner.is_ready or not self.runner._thread.is_alive(), LONG)
+        self.runner.check()
 
     def job(self, script: str) -> FileJob:
         self._last_id += 1
@@ -97,7 +106,7 @@ def bench(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 def own(bench: Callable[..., Bench]) -> Bench:
     """A running bench that the test may stop."""
     made = bench()
-    made.runner.start()
+    made.start()
     return made
 
 
@@ -105,7 +114,7 @@ def own(bench: Callable[..., Bench]) -> Bench:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """One runner for many files, as in the daemon: none may be the worse for another."""
     made = Bench(tmp_path_factory.mktemp("folder"), tmp_path_factory.mktemp("state"), "", LONG)
-    made.runner.start()
+    made.start()
     yield made
     made.runner.stop(grace_seconds=0)
 
@@ -162,7 +171,7 @@ def test_a_failure_is_named_and_the_next_files_work(running, script, kind, code)
 
 def test_a_child_that_hangs_is_killed_at_its_deadline(bench):
     made = bench(seconds=2.0)
-    made.runner.start()
+    made.start()
     for script in ("good, worker hangs", "hang"):
         outcome = made.attempt(script)
         assert (outcome.kind, outcome.code) == (OutcomeKind.CHILD_DIED, DaemonCode.DEADLINE)
@@ -189,7 +198,7 @@ def test_a_parser_killed_between_two_files_is_replaced(running):
 
 def test_a_worker_that_cannot_load_again_blames_no_file(bench):
     made = bench(failing_start="dies the second time")
-    made.runner.start()
+    made.start()
     assert made.attempt("good, worker dies").kind is OutcomeKind.CHILD_DIED
     outcome = made.attempt("good")
     assert (outcome.kind, outcome.code) == (OutcomeKind.NO_WORKER, DaemonCode.WORKER_DIED)
@@ -197,7 +206,7 @@ def test_a_worker_that_cannot_load_again_blames_no_file(bench):
 
 def test_a_model_damaged_later_on_blames_no_file_either(bench):
     made = bench(failing_start="failed the second time")
-    made.runner.start()
+    made.start()
     assert made.attempt("good, worker dies").kind is OutcomeKind.CHILD_DIED
     outcome = made.attempt("good")
     assert (outcome.kind, outcome.message) == (OutcomeKind.BAD_MODEL, "the bundle is damaged")
@@ -226,19 +235,51 @@ def test_our_own_disk_is_not_blamed_on_a_file(running, monkeypatch, script):
 
 def test_a_damaged_bundle_is_said_before_the_first_file(bench):
     with pytest.raises(ConfigError, match="the bundle is damaged"):
-        bench(failing_start="failed").runner.start()
+        bench(failing_start="failed").start()
 
 
 def test_a_worker_that_does_not_come_up_is_said_before_the_first_file(bench):
     with pytest.raises(DaemonError, match=r"the model could not be loaded.*exit code 5"):
-        bench(failing_start="dies").runner.start()
+        bench(failing_start="dies").start()
 
 
 def test_the_loading_of_the_model_can_be_abandoned(bench):
     made = bench(failing_start="hangs")
+    made.runner.start()
+    wait_until(made.started.exists, LONG)
+    made.runner.check()
+    assert not made.runner.is_ready
+    made.runner.stop(grace_seconds=LONG)
     with pytest.raises(DaemonError, match="the model could not be loaded"):
-        made.runner.start(abandon=made.started.exists)
+        made.runner.check()
     assert not made.worker.is_alive
+
+
+def test_a_thread_that_has_ended_is_noticed(own, monkeypatch):
+    """A bug there must not look like a file that takes long."""
+
+    def end(job: FileJob) -> Outcome:
+        raise SystemExit
+
+    monkeypatch.setattr(own.runner, "_attempt", end)
+    own.runner.check()
+    own.runner.submit(own.job("good"))
+    wait_until(lambda: not own.runner._thread.is_alive(), LONG)
+    with pytest.raises(DaemonError, match="has ended: SystemExit"):
+        own.runner.check()
+
+
+def test_a_step_that_takes_too_long_is_late(own, monkeypatch):
+    reached, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(own.known, "find", lambda *_: (reached.set(), go_on.wait(LONG))[0])
+    own.runner.submit(own.job("good"))
+    assert reached.wait(LONG)
+    now = time.monotonic()
+    assert own.pulse.late(now + LONG) == ()
+    assert own.pulse.late(now + LONG + 300) == ("the file in hand",)
+    go_on.set()
+    own.outcome()
+    assert own.pulse.late(now + 1e9) == ()
 
 
 def test_what_is_known_is_not_analysed_again(running):

@@ -2,10 +2,9 @@
 
 import json
 import os
-import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -43,8 +42,12 @@ class Player:
         self.device = "cpu"
         self.stage = "analysing"
         self.fails_to_start = False
+        self.is_ready = False
 
-    def start(self, abandon: Callable[[], bool]) -> None:
+    def start(self) -> None:
+        self.is_ready = not self.fails_to_start
+
+    def check(self) -> None:
         if self.fails_to_start:
             raise DaemonError("the model could not be loaded")
 
@@ -122,15 +125,6 @@ class Daemon:
             found = ledger.entry_at(connection, os.fsencode(path))
         assert found is not None
         return found
-
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """A daemon takes the signals of its process; the tests' own come back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -324,8 +318,8 @@ def test_requests_are_served_and_move_the_session(daemon, folder):
     assert json.loads((request / "a.answer").read_text())["uuid"] == session.uuid
 
 
-def test_a_signal_stops_the_daemon_after_its_turn(daemon):
-    daemon.on_show = lambda moment: signal.raise_signal(signal.SIGTERM)
+def test_told_to_stop_the_daemon_ends_after_its_turn(daemon):
+    daemon.on_show = lambda moment: daemon.supervisor.stop()
     assert daemon.run(once=False) is Exit.DONE
     assert daemon.moments[-1].finished
 
