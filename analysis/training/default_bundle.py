@@ -44,7 +44,7 @@ from analysis.training.sources import SimulatedFields
 log = logging.getLogger(__name__)
 
 NAME = "fringewatch-default"
-VERSION = "5"
+VERSION = "6"
 PIXEL_SIZE_RANGE_NM = (0.01, 0.06)
 RELIABLE_DIAMETER_NM = 2.0  # the smallest simulated particles
 THRESHOLD = 0.5  # of 0.4 to 0.7: least bias of the diameter on validation, Dice within 0.001
