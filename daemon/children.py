@@ -17,6 +17,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 
 
 class ChildDied(Exception):
@@ -71,7 +72,7 @@ class Child:
         ours, theirs = context.Pipe()
         self._process = context.Process(
             target=run_child,
-            args=(theirs, os.getpid(), self._target, self._arguments),
+            args=(theirs, os.getpid(), self.name, self._target, self._arguments),
             name=f"fringewatch-{self.name}",
             daemon=True,
         )
@@ -148,11 +149,13 @@ class Child:
 def run_child(
     connection: Connection,
     parent_pid: int,
+    name: str,
     target: Callable[..., None],
     arguments: tuple[Any, ...],
 ) -> None:
     """Entry point of every child: die with the parent, leave Ctrl-C to the parent, then work."""
     _die_with_parent(parent_pid)
+    _be_called(f"fw-{name}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
@@ -166,6 +169,11 @@ def _die_with_parent(parent_pid: int) -> None:
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before the request took effect
         os._exit(0)
+
+
+def _be_called(name: str) -> None:
+    """The name that `ps` and `top` show; the kernel keeps 15 bytes of it."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode("ascii"))
 
 
 def _exit_words(exit_code: int | None) -> str:

@@ -72,11 +72,15 @@ class Bench:
         words = ("-m", self.program, *words, "--config", self.config)
         return [sys.executable, *map(str, words)]
 
-    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+    def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[str]:
         """Start `fringewatch watch`, in the background."""
         with self.log.open("a") as log:
             process = subprocess.Popen(
-                self.command("watch", *words), stdout=log, stderr=subprocess.STDOUT, text=True
+                self.command("watch", *words),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=os.environ | environment,
             )
         self.processes.append(process)
         return process

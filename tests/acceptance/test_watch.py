@@ -4,7 +4,6 @@ import json
 import math
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -17,29 +16,11 @@ import pytest
 
 from analysis.simulation.files import write_mrc, write_ncem_emd, write_tiff
 from tests.acceptance.conftest import Bench, Counts
+from tests.acceptance.processes import children_of, worker_of
 
 pytestmark = pytest.mark.acceptance
 
 Fill = Callable[[int], list[Path]]
-
-
-def children_of(pid: int) -> list[int]:
-    """Those of all its threads."""
-    found = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(word) for path in found for word in path.read_text().split()]
-
-
-def worker_of(process: subprocess.Popen[str]) -> int | None:
-    """The child that holds the network: the one with the most memory."""
-
-    def memory_pages(pid: int) -> int:
-        try:
-            return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        except (OSError, IndexError):
-            return 0
-
-    found = children_of(process.pid)
-    return max(found, key=memory_pages) if found else None
 
 
 def alike(row: tuple[Any, ...], other: tuple[Any, ...]) -> bool:

@@ -1,7 +1,10 @@
 """The files an operator installs say what the program does."""
 
+import os
+import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from daemon import config
+from schema.records import FileState
 
 SERVICE = Path(__file__).resolve().parents[2] / "service"
 TOML = SERVICE / "fringewatch.toml"
@@ -82,3 +86,95 @@ def test_the_unit_stops_for_a_person_and_waits_for_the_daemon():
     unit = UNIT.read_text().splitlines()
     assert "RestartPreventExitStatus=78" in unit
     assert "TimeoutStopSec=45" in unit
+
+
+MOST_EXPOSED = 1.5  # on the scale of systemd-analyze from 0 to 10; a bare unit has 9.6
+
+
+def test_the_unit_leaves_little_exposed():
+    systemd_analyze = shutil.which("systemd-analyze")
+    if systemd_analyze is None:
+        pytest.skip("systemd-analyze is not installed")
+    verdict = subprocess.run(
+        [systemd_analyze, "security", "--offline=true", UNIT],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.search(r"Overall exposure level for fringewatch.service: ([0-9.]+)", verdict.stdout)
+    assert found is not None, verdict.stdout + verdict.stderr
+    assert float(found[1]) <= MOST_EXPOSED
+
+
+def test_tensorflow_is_left_able_to_run():
+    """It crashes where memory can never become executable, and finds no GPU without /proc."""
+    keys = {line.split("=")[0] for line in UNIT.read_text().splitlines()}
+    assert keys.isdisjoint({"MemoryDenyWriteExecute", "ProcSubset", "PrivateDevices"})
+
+
+def install(root: Path) -> subprocess.CompletedProcess[str]:
+    command = ["sh", SERVICE / "install.sh", "--files-only", "--root", root]
+    command += ["--python", sys.executable]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
+
+
+def test_the_installer_puts_everything_in_its_place(tmp_path: Path):
+    install(tmp_path)
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {
+        "etc/fringewatch/fringewatch.toml",
+        "etc/systemd/system/fringewatch.service",
+        "etc/systemd/system/fringewatch.service.d/folders.conf",
+        "usr/lib/sysusers.d/fringewatch.conf",
+        "usr/lib/tmpfiles.d/fringewatch.conf",
+    }
+
+
+def test_an_upgrade_keeps_the_configuration_and_tells_systemd_of_its_folders(tmp_path: Path):
+    install(tmp_path)
+    written = tmp_path / "etc/fringewatch/fringewatch.toml"
+    mine = '[[watch]]\nfolder = "/data/100% \\"Au\\""\n[[watch]]\nfolder = "../acq"\n[intake]\n'
+    written.write_text(mine)
+    assert "is kept as it is" in install(tmp_path).stdout
+    assert written.read_text() == mine
+    assert (written.parent / "fringewatch.toml.shipped").read_text() == TOML.read_text()
+    folders = tmp_path / "etc/systemd/system/fringewatch.service.d/folders.conf"
+    lines = folders.read_text().splitlines()
+    assert [line for line in lines if "=" in line] == [
+        'RequiresMountsFor="/data/100%% \\"Au\\""',
+        'ReadOnlyPaths="-/data/100%% \\"Au\\""',
+        'RequiresMountsFor="/etc/acq"',
+        'ReadOnlyPaths="-/etc/acq"',
+    ]
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A folder with the user of the service, as below `/`."""
+    if shutil.which("systemd-sysusers") is None or os.geteuid() != 0:
+        pytest.skip("systemd-sysusers is not installed, or this is not root")
+    (tmp_path / "etc").mkdir()
+    command = ["systemd-sysusers", f"--root={tmp_path}", SERVICE / "fringewatch.sysusers"]
+    subprocess.run(command, check=True, capture_output=True)
+    return tmp_path
+
+
+def test_systemd_makes_the_user_and_its_group(image: Path):
+    for name in ("passwd", "group"):
+        assert "fringewatch:" in (image / "etc" / name).read_text()
+
+
+def test_systemd_makes_the_state_folder_for_the_group_alone(image: Path):
+    command = ["systemd-tmpfiles", "--create", f"--root={image}", SERVICE / "fringewatch.tmpfiles"]
+    subprocess.run(command, check=True, capture_output=True)
+    state = image / "var/lib/fringewatch"
+    assert state.stat().st_mode & 0o777 == 0o750
+    assert (state / "requests").stat().st_mode & 0o777 == 0o770
+
+
+def test_the_operator_is_told_what_every_state_means():
+    page = (SERVICE / "OPERATING.md").read_text(encoding="utf-8")
+    table = page.split("## What each state means")[1].split("##")[0]
+    firsts = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
+    told = {name.strip() for cell in firsts for name in cell.split(",")}
+    assert told - {"state", "---"} == {state.value for state in FileState}

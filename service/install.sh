@@ -1,0 +1,112 @@
+#!/bin/sh
+# Put fringewatch in place as a service, or bring it up to date. Run as root, from a checkout:
+#
+#   service/install.sh [--python PROGRAM] [--files-only] [--root DIR]
+#
+# The program gets an environment of its own in /opt/fringewatch-VERSION-TIME, with the exact packages
+# of requirements/, and /opt/fringewatch leads to it: the one before stays until you remove it, and is
+# back with `ln -sfn`. A configuration that is there is never touched. Nothing is started.
+#
+# --files-only  leaves out the environment: configuration, unit, user and folders alone.
+# --root DIR    everything below DIR, as for an image; no user is made and systemd is not told.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(dirname "$here")
+root=
+python=
+environment=yes
+
+fail() {
+    echo "install.sh: $*" >&2
+    exit 1
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+        --python) [ $# -ge 2 ] || fail "--python names a program"; python=$2; shift ;;
+        --root) [ $# -ge 2 ] || fail "--root names a folder"; root=$2; shift ;;
+        --files-only) environment=no ;;
+        -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+        *) fail "unknown option $1; --help lists them" ;;
+    esac
+    shift
+done
+[ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail "only root can put a service in place"
+
+# The interpreter: the one that was asked for, else the first that runs and has a list of packages.
+choose_python() {
+    for candidate in ${python:-python3 python3.13 python3.12 python3.11}; do
+        short=$("$candidate" -c 'import sys; print("py%d%d" % sys.version_info[:2])' 2>/dev/null) || continue
+        [ -f "$checkout/requirements/$short.txt" ] || continue
+        python=$candidate
+        packages=$checkout/requirements/$short.txt
+        return
+    done
+    fail "fringewatch needs Python 3.11, 3.12 or 3.13; name it with --python"
+}
+
+make_environment() {
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$checkout/pyproject.toml")
+    folder=/opt/fringewatch-$version-$(date -u +%Y%m%dT%H%M%SZ)
+    echo "installing into $root$folder"
+    "$python" -m venv "$root$folder" || fail "$python cannot make an environment; install its venv package"
+    "$root$folder/bin/pip" install --quiet --no-deps --require-hashes -r "$packages"
+    "$root$folder/bin/pip" install --quiet --no-deps --no-build-isolation "$checkout"
+    "$root$folder/bin/fringewatch" --version >/dev/null
+    install -D -m 644 "$here/OPERATING.md" "$root$folder/share/OPERATING.md"
+    # Whole or not at all: a new link is renamed over the old one.
+    ln -sfn "$folder" "$root/opt/.fringewatch-new"
+    mv -fT "$root/opt/.fringewatch-new" "$root/opt/fringewatch"
+}
+
+place_files() {
+    install -D -m 644 "$here/fringewatch.service" "$root/etc/systemd/system/fringewatch.service"
+    install -D -m 644 "$here/fringewatch.sysusers" "$root/usr/lib/sysusers.d/fringewatch.conf"
+    install -D -m 644 "$here/fringewatch.tmpfiles" "$root/usr/lib/tmpfiles.d/fringewatch.conf"
+    if [ -e "$root/etc/fringewatch/fringewatch.toml" ]; then
+        echo "the configuration $root/etc/fringewatch/fringewatch.toml is kept as it is"
+        install -m 644 "$here/fringewatch.toml" "$root/etc/fringewatch/fringewatch.toml.shipped"
+    else
+        install -D -m 644 "$here/fringewatch.toml" "$root/etc/fringewatch/fringewatch.toml"
+    fi
+}
+
+# What systemd must know of the watched folders: mount them first, and never let them be written.
+describe_folders() {
+    place=$root/etc/systemd/system/fringewatch.service.d
+    mkdir -p "$place"
+    "$python" - "$root/etc/fringewatch/fringewatch.toml" >"$place/folders.conf.new" <<'END' || fail "the configuration cannot be read"
+import os, sys, tomllib
+
+with open(sys.argv[1], "rb") as stream:
+    tables = tomllib.load(stream).get("watch", [])
+print("# Written by install.sh from the folders of fringewatch.toml; run it again when they change.")
+for table in tables:
+    folder = os.path.normpath(os.path.join("/etc/fringewatch", table["folder"]))
+    quoted = folder.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    print(f'[Unit]\nRequiresMountsFor="{quoted}"\n[Service]\nReadOnlyPaths="-{quoted}"')
+END
+    mv -f "$place/folders.conf.new" "$place/folders.conf"
+}
+
+make_user_and_folders() {
+    systemd-sysusers "$root/usr/lib/sysusers.d/fringewatch.conf"
+    systemd-tmpfiles --create "$root/usr/lib/tmpfiles.d/fringewatch.conf"
+    # A computer that runs without systemd just now, as a container does, has nobody to tell.
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload
+}
+
+choose_python
+[ "$environment" = no ] || make_environment
+place_files
+describe_folders
+[ -n "$root" ] || make_user_and_folders
+
+cat <<END
+Done. Next:
+  1. name your folders in $root/etc/fringewatch/fringewatch.toml, readable by the user fringewatch,
+     and run this again;
+  2. /opt/fringewatch/bin/fringewatch check-config /etc/fringewatch/fringewatch.toml
+  3. systemctl enable --now fringewatch     (systemctl restart fringewatch after an upgrade)
+END
