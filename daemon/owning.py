@@ -77,7 +77,7 @@ def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
         try:
             yield OwnedState(folder=folder, engine=engine, lock=lock, guard=guard)
         finally:
-            engine.dispose()
+            database.put_to_rest(engine)
 
 
 def _refusal(error: Exception) -> DaemonError:

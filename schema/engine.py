@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, e
 from sqlalchemy.exc import DBAPIError
 
 BUSY_TIMEOUT_MS = 10_000
+REST_TIMEOUT_MS = 500
 
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -40,6 +41,25 @@ def writer(path: Path) -> Engine:
     )
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def put_to_rest(engine: Engine) -> bool:
+    """Close the database so that every program may read it; whether that could be done.
+
+    A database at rest in WAL mode cannot be read by one who may not write its folder: SQLite wants
+    to make the shared memory anew. So the log is written back and the mode given up, until the next
+    owner takes it up again. Somebody who reads just now keeps it as it is, which does no harm.
+    """
+    try:
+        with engine.connect() as connection:
+            plain = driver_connection(connection)
+            connection.rollback()  # the mode cannot change in a transaction
+            plain.execute(f"PRAGMA busy_timeout={REST_TIMEOUT_MS}")
+            return bool(plain.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",))
+    except (DBAPIError, sqlite3.Error):
+        return False
+    finally:
+        engine.dispose()
 
 
 def reader(path: Path) -> Engine:
