@@ -210,6 +210,26 @@ def upgrade_db(state: StateOption = None, config: ConfigOption = None) -> None:
         typer.echo(f"{owned.folder.database} is up to date")
 
 
+@app.command(name="rebuild")
+def rebuild_(
+    state: StateOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Make the database anew from the mask files; the daemon must be stopped."""
+    from daemon.clock import SYSTEM_CLOCK
+    from daemon.options import settings
+    from daemon.progress import shown
+    from daemon.rebuilding import rebuild_database
+    from daemon.reporting import print_rebuilt
+
+    folder = settings(config, state, []).state.folder
+    with shown() as show:
+        made, aside = rebuild_database(
+            folder, SYSTEM_CLOCK, lambda done, total: show("mask files", done, total, "")
+        )
+    print_rebuilt(made, aside, json)
+    raise typer.Exit(Exit.FAILED if made.left_out else Exit.DONE)
+
+
 @app.command()
 def demo(
     folder: Annotated[

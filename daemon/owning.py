@@ -64,7 +64,7 @@ def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
         make_folder(path.absolute())
     except OSError as error:
         raise StateFolderError(f"cannot make the state folder {path}: {error.strerror}") from error
-    _refuse_network(path)
+    refuse_network(path)
     with owned(path) as lock:
         try:
             folder = prepare(path)
@@ -90,7 +90,12 @@ def _refusal(error: Exception) -> DaemonError:
     return DaemonError(str(error)) if passing else StateFolderError(str(error))
 
 
-def _refuse_network(path: Path) -> None:
+def refuse_network(path: Path) -> None:
+    """Do nothing where the state folder lies on a local disk.
+
+    Raises:
+        StateFolderError: it does not.
+    """
     kind = file_system_type(path)
     if is_network(kind):
         raise StateFolderError(

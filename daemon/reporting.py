@@ -23,6 +23,7 @@ from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
 from schema import ledger, queries, sessions
 from schema.population import Population, to_json_values
 from schema.queries import MicrographRow, Scope
+from schema.rebuild import Rebuilt
 from schema.records import SessionRecord
 
 PROBLEMS = 20
@@ -227,6 +228,31 @@ def _readable(row: Sequence[Any], path_column: int) -> list[Any]:
     values = list(row)
     values[path_column] = printable(values[path_column])
     return values
+
+
+def print_rebuilt(made: Rebuilt, aside: Path | None, as_json: bool) -> None:
+    """Print what a rebuild restored, and which mask files it could not read."""
+    if as_json:
+        _print_json(
+            {
+                "results": made.results,
+                "files": made.files,
+                "sessions": made.sessions,
+                "old_database": None if aside is None else str(aside),
+                "left_out": [
+                    {"mask_file": str(path), "reason": reason} for path, reason in made.left_out
+                ],
+            }
+        )
+        return
+    out = _console()
+    out.print(
+        f"restored {made.results} results of {made.files} files, and {made.sessions} sessions"
+    )
+    if aside is not None:
+        out.print(f"the old database is {printable(aside)} now", soft_wrap=True)
+    for path, reason in made.left_out:
+        out.print(f"left out {printable(path)}: {printable(reason)}", soft_wrap=True)
 
 
 def _problem(file: queries.RestingFile) -> dict[str, Any]:

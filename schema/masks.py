@@ -10,7 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 
@@ -128,6 +129,43 @@ def adopted(path: Path) -> ResultRecord:
     found = read_record(path)
     make_durable(path)
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """What a mask file is about, read without its rows."""
+
+    natural_key: str
+    pipeline_fingerprint: str
+    signal_index: int
+    frame_index: int | None
+    analysed_at_utc: datetime
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Of the frame in its file; a single image comes first."""
+        return self.signal_index, -1 if self.frame_index is None else self.frame_index
+
+
+def read_heading(path: Path) -> Heading:
+    """What the attributes of a mask file say.
+
+    Raises:
+        MaskFileError: the file is damaged, or none of ours.
+    """
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            attributes = dict(file["entry"].attrs)
+        frame = attributes.get("frame_index")
+        return Heading(
+            natural_key=str(attributes["natural_key"]),
+            pipeline_fingerprint=str(attributes["pipeline_fingerprint"]),
+            signal_index=int(attributes["signal_index"]),
+            frame_index=None if frame is None else int(frame),
+            analysed_at_utc=datetime.fromisoformat(str(attributes["analysed_at_utc"])),
+        )
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise MaskFileError(f"{path.name} is damaged or no mask file: {error}") from error
 
 
 def read_record(path: Path) -> ResultRecord:

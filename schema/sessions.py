@@ -27,6 +27,19 @@ def start(connection: Connection, session: SessionRecord) -> int:
     return int(key[0])
 
 
+def restore(connection: Connection, session: SessionRecord) -> None:
+    """The row of a session as its file has it."""
+    values = {name: getattr(session, name) for name in SessionRecord.__dataclass_fields__}
+    connection.execute(insert(Session).values(**values))
+
+
+def find_uuid(connection: Connection, uuid: str | None) -> int | None:
+    """The id of the session with this uuid, None where there is none."""
+    if uuid is None:
+        return None
+    return connection.execute(select(Session.id).where(Session.uuid == uuid)).scalar()
+
+
 def end(connection: Connection, now: datetime) -> SessionRecord | None:
     """The session that was open and ends now, None where none was."""
     found = open_session(connection)

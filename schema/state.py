@@ -64,8 +64,19 @@ def prepare(path: Path) -> StateFolder:
         SchemaTooNew: a later release laid it out.
         StateError: the folder is a file, or its `format` cannot be read.
     """
+    _check(StateFolder(path.absolute()))
+    return lay_out(path)
+
+
+def lay_out(path: Path) -> StateFolder:
+    """The state folder, whether its database is there or not: `rebuild` makes it.
+
+    Raises:
+        SchemaTooNew: a later release laid it out.
+        StateError: the folder is a file, or its `format` cannot be read.
+    """
     state = StateFolder(path.absolute())
-    _check(state)
+    _check_format(state)
     try:
         for folder in (state.path, state.masks, state.sessions, state.spool):
             make_folder(folder)
@@ -94,13 +105,17 @@ def existing(path: Path) -> StateFolder:
     return state
 
 
-def _check(state: StateFolder) -> None:
+def _check_format(state: StateFolder) -> None:
     found = _format_of(state)
     if found > STATE_FORMAT:
         raise SchemaTooNew(
             f"{state.path} has format {found}, this release knows {STATE_FORMAT}: "
             "install the release that wrote it, or a later one"
         )
+
+
+def _check(state: StateFolder) -> None:
+    _check_format(state)
     if not _holds_database(state) and _holds_masks(state):
         raise MasksWithoutDatabase(
             f"{state.masks} holds results and {state.database.name} is gone or empty: "
