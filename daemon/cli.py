@@ -210,6 +210,28 @@ def upgrade_db(state: StateOption = None, config: ConfigOption = None) -> None:
         typer.echo(f"{owned.folder.database} is up to date")
 
 
+@app.command()
+def doctor(
+    state: StateOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Read every mask file, too.")
+    ] = False,
+) -> None:
+    """Look at everything an installation needs; changes nothing. 1 where something is bad."""
+    from daemon.clock import SYSTEM_CLOCK
+    from daemon.doctor import examine
+    from daemon.findings import Health
+    from daemon.options import settings
+    from daemon.reporting import print_findings
+
+    found = examine(settings(config, state, []), SYSTEM_CLOCK, thorough=thorough)
+    print_findings(found, json)
+    bad = any(finding.health is Health.BAD for finding in found)
+    raise typer.Exit(Exit.FAILED if bad else Exit.DONE)
+
+
 @app.command(name="rebuild")
 def rebuild_(
     state: StateOption = None, config: ConfigOption = None, json: JsonOption = False

@@ -13,10 +13,12 @@ from typing import Any, TextIO
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from daemon import config as configuration
 from daemon.config import Config
 from daemon.errors import DaemonError, Misused
+from daemon.findings import Finding, Health
 from daemon.lock import is_owned
 from daemon.names import printable
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
@@ -228,6 +230,18 @@ def _readable(row: Sequence[Any], path_column: int) -> list[Any]:
     values = list(row)
     values[path_column] = printable(values[path_column])
     return values
+
+
+def print_findings(found: Sequence[Finding], as_json: bool) -> None:
+    """Print what the doctor found: the sign says how bad it is, also without colour."""
+    if as_json:
+        _print_json({"findings": [asdict(finding) for finding in found]})
+        return
+    signs = {Health.WELL: ("✓", "green"), Health.NOTE: ("·", "yellow"), Health.BAD: ("✗", "red")}
+    table = Table("", "looked at", "found", box=None, pad_edge=False)
+    for finding in found:
+        table.add_row(Text(*signs[finding.health]), finding.about, finding.words)
+    _console().print(table)
 
 
 def print_rebuilt(made: Rebuilt, aside: Path | None, as_json: bool) -> None:

@@ -53,6 +53,18 @@ def found(state: Path, named: str) -> Path:
     return folder
 
 
+def intact(state: Path, named: str) -> Manifest:
+    """The manifest of a model whose files all have the hashes it states.
+
+    Raises:
+        BundleRefused: there is none, or a file is missing or damaged.
+    """
+    try:
+        return verified(found(state, named))
+    except BundleError as error:
+        raise BundleRefused(str(error)) from error
+
+
 def missing(state: Path, named: str) -> str:
     """What to say where no model lies under a name or in a folder."""
     if not is_bundle_name(named):

@@ -179,13 +179,18 @@ class Watcher:
         log.warning("no events from %s (%s); it is polled instead", printable(root.path), reason)
 
 
+def watch_limit() -> float:
+    """How many folders this user can be told of; infinity where the system sets no limit."""
+    return min(map(_number_in, WATCH_LIMITS))
+
+
 def _check_watches(root: Root) -> None:
     """Watchdog says nothing of folders below for which the system has no watch left.
 
     Raises:
         OSError: the folders of a root take more than a fair part of the system's watches.
     """
-    folders, limit = folder_count(root), min(map(_number_in, WATCH_LIMITS))
+    folders, limit = folder_count(root), watch_limit()
     if folders > WATCH_SHARE * limit:
         raise OSError(errno.ENOSPC, f"{folders} folders, and the system watches {limit}")
 
