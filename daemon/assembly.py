@@ -15,7 +15,7 @@ from daemon.config import AnalysisConfig, Config, LimitsConfig
 from daemon.errors import ConfigError
 from daemon.names import printable
 from daemon.owning import OwnedState
-from daemon.parser import parser_main
+from daemon.parser import decoded, parser_main
 from daemon.pulse import Pulse
 from daemon.record import KnownResults
 from daemon.runner import Runner, RunnerLimits
@@ -46,7 +46,7 @@ def supervisor(
     reader = database.reader(owned_state.folder.database)
     pulse = Pulse()
     runner = Runner(
-        parser=Child("parser", parser_main, _parser_arguments(config.limits)),
+        parser=Child("parser", parser_main, _parser_arguments(config.limits), decoded),
         worker=Child(
             "worker",
             worker_main,

@@ -16,6 +16,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+MAX_MESSAGE_BYTES = 2**24
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 
@@ -41,10 +43,19 @@ class Child:
         name: what it is called in messages.
         target: module-level function `target(connection, *arguments)`; it runs in the child.
         arguments: picklable values for it.
+        decode: reads what it says, and raises ValueError where that makes no sense; without one it
+            speaks in pickles, which may run anything here: for a child that reads no foreign file.
     """
 
-    def __init__(self, name: str, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        target: Callable[..., None],
+        arguments: tuple[Any, ...],
+        decode: Callable[[bytes], Any] | None = None,
+    ) -> None:
         self.name = name
+        self._decode = decode
         self._target = target
         self._arguments = arguments
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -101,7 +112,7 @@ class Child:
             abandon: asked twice a second; True kills the child and ends the wait.
 
         Raises:
-            ChildDied: it ended, or was abandoned.
+            ChildDied: it ended, said what makes no sense, or was abandoned.
             DeadlineMissed: it was too slow, and has been killed.
         """
         connection = self._connection
@@ -116,8 +127,14 @@ class Child:
                 self.kill()
                 raise DeadlineMissed(self.name, seconds)
         try:
-            return connection.recv()
+            if self._decode is None:
+                return connection.recv()
+            return self._decode(connection.recv_bytes(MAX_MESSAGE_BYTES))
         except (EOFError, ConnectionError) as error:
+            raise self._died() from error
+        except (OSError, ValueError) as error:
+            log.error("the %s process said what makes no sense: %s", self.name, error)
+            self.kill()
             raise self._died() from error
 
     def kill(self) -> None:

@@ -5,9 +5,11 @@ Frames of a series come one at a time, so a long series never fills the spool.
 """
 
 import errno
+import json
 import logging
 import resource
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,6 +19,7 @@ import numpy as np
 from analysis.errors import ErrorCode, NotAMicrograph, UnreadableYet
 from analysis.micrograph import Acquisition, Calibration, Micrograph, Source
 from analysis.readers import ReadLimits, read_micrographs
+from schema.serial import from_json, to_json
 
 MAX_OPEN_FILES = 256
 
@@ -75,6 +78,30 @@ class NextFrame:
     """The daemon has taken the last frame; its array may go."""
 
 
+Message = ParsedFrame | ParseEnd | ParseFailure
+_KINDS: Mapping[str, type[Message]] = {
+    kind.__name__: kind for kind in (ParsedFrame, ParseEnd, ParseFailure)
+}
+
+
+def encoded(message: Message) -> bytes:
+    """What the parser says, as JSON: it has read files from outside, and must not be unpickled."""
+    return f'{{"{type(message).__name__}":{to_json(message)}}}'.encode("ascii")
+
+
+def decoded(data: bytes) -> Message:
+    """The message.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        ((name, plain),) = json.loads(data).items()
+        return from_json(_KINDS[name], json.dumps(plain))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"no message of a parser: {error}") from error
+
+
 def parser_main(connection: Connection, limits: ReadLimits, memory_bytes: int) -> None:
     """Serve requests until the pipe closes."""
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong comes as an exception
@@ -85,9 +112,9 @@ def parser_main(connection: Connection, limits: ReadLimits, memory_bytes: int) -
         request = connection.recv()
         try:
             frames = _hand_over(connection, request, limits)
-            connection.send(ParseEnd(frames=frames))
+            connection.send_bytes(encoded(ParseEnd(frames=frames)))
         except Exception as error:  # noqa: BLE001 - a bug must not end the service
-            connection.send(_failure(error))
+            connection.send_bytes(encoded(_failure(error)))
 
 
 def _failure(error: Exception) -> ParseFailure:
@@ -112,16 +139,15 @@ def _hand_over(connection: Connection, request: ParseRequest, limits: ReadLimits
     for micrograph in read_micrographs(request.primary, limits, request.pixel_size_nm):
         pixels = request.folder / f".frame-{frames:06d}.npy"
         np.save(pixels, micrograph.image, allow_pickle=False)
-        connection.send(
-            ParsedFrame(
-                source=micrograph.source,
-                calibration=micrograph.calibration,
-                acquisition=micrograph.acquisition,
-                pixel_sha256=micrograph.pixel_sha256,
-                suspect=micrograph.suspect,
-                pixels=pixels,
-            )
+        frame = ParsedFrame(
+            source=micrograph.source,
+            calibration=micrograph.calibration,
+            acquisition=micrograph.acquisition,
+            pixel_sha256=micrograph.pixel_sha256,
+            suspect=micrograph.suspect,
+            pixels=pixels,
         )
+        connection.send_bytes(encoded(frame))
         del micrograph
         connection.recv()
         pixels.unlink()

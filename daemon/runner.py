@@ -297,6 +297,8 @@ class Runner:
         results: list[ResultRecord] = []
         try:
             while isinstance(message := self._from_parser(), ParsedFrame):
+                if message.pixels.parent != spooled.folder:
+                    raise RuntimeError(f"the parser names pixels in {message.pixels.parent}")
                 results.append(self._analyse_frame(job, message, origin))
                 _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(NextFrame()))
                 self._step("reading", self._limits.parser_seconds)

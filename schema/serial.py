@@ -11,7 +11,9 @@ import math
 import types
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from schema.records import Companion
@@ -84,6 +86,8 @@ def _plain(value: Any, kind: Any) -> Any:
         return {key: _plain(item, get_args(kind)[1]) for key, item in value.items()}
     if kind is bytes:
         return value.decode("utf-8", "surrogateescape")
+    if kind is Path:
+        return str(value)
     if kind is datetime:
         return value.isoformat()
     if kind is float:
@@ -103,6 +107,8 @@ def _value(plain: Any, kind: Any) -> Any:
         return {key: _value(item, get_args(kind)[1]) for key, item in plain.items()}
     if kind is bytes:
         return plain.encode("utf-8", "surrogateescape")
+    if kind is Path or (isinstance(kind, type) and issubclass(kind, StrEnum)):
+        return kind(_exactly(plain, str))
     if kind is datetime:
         return datetime.fromisoformat(plain)
     if kind is float:

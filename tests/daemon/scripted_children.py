@@ -8,14 +8,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from analysis.micrograph import Acquisition, Calibration, CalibrationSource, Source
-from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure
+from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, encoded
 from daemon.worker import AnalysedFrame, AnalysisFailure, WorkerFailed, WorkerReady
 from tests.daemon.results import result_of
 
 FRAME_COUNT = 3
 
 
-def frame(number: int | None = None, sha256: str = "0" * 64) -> ParsedFrame:
+def frame(folder: Path, number: int | None = None, sha256: str = "0" * 64) -> ParsedFrame:
     """A frame without pixels."""
     return ParsedFrame(
         source=Source(
@@ -25,7 +25,7 @@ def frame(number: int | None = None, sha256: str = "0" * 64) -> ParsedFrame:
         acquisition=Acquisition(),
         pixel_sha256=sha256,
         suspect=None,
-        pixels=Path("nowhere.npy"),
+        pixels=folder / "nowhere.npy",
     )
 
 
@@ -39,24 +39,33 @@ def scripted_parser(connection: Connection) -> None:
         sha256 = sha_of(script)
         if script.startswith("die"):
             os._exit(9)
+        if script.startswith("nonsense"):
+            connection.send({"a pickle": "may run anything"})
+            continue
+        if script.startswith("elsewhere"):
+            connection.send_bytes(encoded(frame(Path("/etc"))))
+            continue
         if script.startswith("hang"):
             threading.Event().wait()
         kind = script.split(":", maxsplit=1)[0]
         if kind in ("refused", "unreadable", "io", "bug"):
-            connection.send(ParseFailure(kind=kind, code="a_code", message="So it is.", detail=""))
+            connection.send_bytes(
+                encoded(ParseFailure(kind=kind, code="a_code", message="So it is."))
+            )
             continue
         if not script.startswith("series"):
             suspect = "its end looks unwritten" if "suspect" in script else None
-            connection.send(replace(frame(sha256=sha256), suspect=suspect))
+            said = frame(request.folder, sha256=sha256)
+            connection.send_bytes(encoded(replace(said, suspect=suspect)))
             connection.recv()
-            connection.send(ParseEnd(frames=1))
+            connection.send_bytes(encoded(ParseEnd(frames=1)))
             continue
         for number in range(FRAME_COUNT):
-            connection.send(frame(number, sha256))
+            connection.send_bytes(encoded(frame(request.folder, number, sha256)))
             if script.startswith("series, die"):
                 os._exit(9)
             connection.recv()
-        connection.send(ParseEnd(frames=FRAME_COUNT))
+        connection.send_bytes(encoded(ParseEnd(frames=FRAME_COUNT)))
 
 
 def sha_of(script: str) -> str:

@@ -1,5 +1,7 @@
 """The parser in its own process: frames one at a time, refusals with a code, limits that hold."""
 
+import os
+import pickle  # noqa: TID251 - what must not be understood
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +10,21 @@ import pytest
 import tifffile
 
 from analysis.errors import ErrorCode
+from analysis.micrograph import Acquisition, Calibration, CalibrationSource, ImagingMode, Source
 from analysis.readers import ReadLimits
 from analysis.simulation.files import write_mrc, write_tiff
 from daemon.children import Child
-from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, ParseRequest, parser_main
+from daemon.parser import (
+    NextFrame,
+    ParsedFrame,
+    ParseEnd,
+    ParseFailure,
+    ParseRequest,
+    decoded,
+    encoded,
+    parser_main,
+)
+from tests.daemon.moments import NOW
 
 LONG = 120.0
 MEMORY_BYTES = 2 * 2**30  # of addresses; Python, NumPy and their threads alone take about 1 GiB
@@ -21,7 +34,7 @@ MEMORY_BYTES = 2 * 2**30  # of addresses; Python, NumPy and their threads alone 
 def parser() -> Iterator[Child]:
     """One parser for many files, as in the daemon."""
     limits = ReadLimits(decoded_bytes=8 * 2**30, side_px=65536, frames=10)
-    child = Child("parser", parser_main, (limits, MEMORY_BYTES))
+    child = Child("parser", parser_main, (limits, MEMORY_BYTES), decoded)
     yield child
     child.stop(grace_seconds=0)
 
@@ -148,3 +161,41 @@ def test_a_spool_that_cannot_be_written_is_an_error_of_the_disk(parser, tmp_path
     failure = parser.receive(LONG)
     assert isinstance(failure, ParseFailure)
     assert (failure.kind, failure.code) == ("io", "io_error")
+
+
+SAID = ParsedFrame(
+    source=Source(file_name=os.fsdecode(b"\xff.dm4"), frame_index=3, frame_count=9),
+    calibration=Calibration(pixel_size_nm=0.1 + 0.2, source=CalibrationSource.SIDECAR),
+    acquisition=Acquisition(
+        imaging_mode=ImagingMode.TEM, acquired_at_utc=NOW, high_tension_kv=300.0, instrument="Titan"
+    ),
+    pixel_sha256="0" * 64,
+    suspect="its end is empty",
+    pixels=Path(os.fsdecode(b"/spool/\xff/.frame-000003.npy")),
+)
+
+
+@pytest.mark.parametrize(
+    "message", [SAID, ParseEnd(frames=4), ParseFailure(kind="io", code="a", message="b\n")]
+)
+def test_what_the_parser_says_is_understood_exactly(message):
+    assert decoded(encoded(message)) == message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"ParseEnd": {}}',
+        b'{"ParseEnd": {"frames": "4"}}',
+        b'{"NextFrame": {}}',
+        b'{"ParseEnd": {"frames": 1}, "ParseFailure": {}}',
+        b"[" * 100_000,
+        pickle.dumps(ParseEnd(frames=1)),
+    ],
+)
+def test_anything_else_is_refused_and_runs_nothing(data):
+    with pytest.raises(ValueError, match="no message of a parser"):
+        decoded(data)

@@ -15,7 +15,7 @@ import pytest
 
 from daemon.children import Child
 from daemon.errors import ConfigError, DaemonCode, DaemonError
-from daemon.parser import ParsedFrame
+from daemon.parser import ParsedFrame, decoded
 from daemon.pulse import Pulse
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner, RunnerLimits
 from daemon.walk import single
@@ -51,7 +51,7 @@ class Bench:
         self.started = state / "started"
         self.known = Known()
         self.pulse = Pulse()
-        self.parser = Child("parser", scripted_parser, ())
+        self.parser = Child("parser", scripted_parser, (), decoded)
         self.worker = Child("worker", scripted_worker, (self.started, failing_start))
         limits = RunnerLimits(file_bytes=2**20, parser_seconds=seconds, worker_seconds=seconds)
         self.runner = Runner(self.parser, self.worker, self.known, state, limits, self.pulse)  # type: ignore[arg-type]
@@ -151,6 +151,8 @@ def test_every_frame_of_a_series_is_one_result(running):
         ("io", OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR),
         ("bug", OutcomeKind.BUG, "a_code"),
         ("die", OutcomeKind.CHILD_DIED, DaemonCode.PARSER_DIED),
+        ("nonsense", OutcomeKind.CHILD_DIED, DaemonCode.PARSER_DIED),
+        ("elsewhere", OutcomeKind.BUG, DaemonCode.INTERNAL_ERROR),
         ("series, die in the middle", OutcomeKind.CHILD_DIED, DaemonCode.PARSER_DIED),
         ("series, worker dies", OutcomeKind.CHILD_DIED, DaemonCode.WORKER_DIED),
         ("series, worker fails: bug", OutcomeKind.BUG, DaemonCode.INTERNAL_ERROR),
