@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import queue
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +18,8 @@ from typing import Literal
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from watchdog.observers.api import BaseObserver, EventEmitter
+from watchdog.observers.inotify_c import InotifyFD
 
 from daemon.mounts import file_system_type, is_network
 from daemon.names import printable
@@ -32,6 +34,7 @@ WATCH_LIMITS = (
     Path("/proc/sys/user/max_inotify_watches"),
 )
 WATCH_SHARE = 0.8
+WATCHDOG_LOGS = ("watchdog.observers.inotify", "watchdog.observers.inotify_c")
 
 
 class HintKind(StrEnum):
@@ -69,6 +72,30 @@ class HintHandler(FileSystemEventHandler):
             self.overflowed = True
 
 
+class LostEvents(logging.Filter):
+    """Hears watchdog say that the kernel's queue ran over; it says so in its log and nowhere else.
+
+    It also says so for every root, in words about itself: one warning of ours takes their place.
+    """
+
+    def __init__(self, handler: HintHandler) -> None:
+        super().__init__()
+        self._handler = handler
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line may pass."""
+        if "queue overflowed" not in record.getMessage():
+            return True
+        self._handler.overflowed = True
+        return False
+
+
+def _is_served(emitter: EventEmitter) -> bool:
+    """Whether events can still reach it: one thread reads them from the kernel for all."""
+    readers = (thread for thread in threading.enumerate() if isinstance(thread, InotifyFD))
+    return emitter.is_alive() and any(reader.is_alive() for reader in readers)
+
+
 def _hints_of(event: FileSystemEvent) -> list[Hint]:
     source = os.fsencode(event.src_path)
     target = os.fsencode(event.dest_path) if event.dest_path else source
@@ -99,6 +126,7 @@ class Watcher:
         self._without_events: set[bytes] = set()
         self._hints: queue.Queue[Hint] = queue.Queue(HINT_QUEUE_LENGTH)
         self._handler = HintHandler(self._hints)
+        self._lost = LostEvents(self._handler)
         self._observer: BaseObserver | None = None
 
     @property
@@ -120,6 +148,8 @@ class Watcher:
         wanted = [root for root in self._roots if root.path not in self._polled]
         if not wanted:
             return
+        for name in WATCHDOG_LOGS:
+            logging.getLogger(name).addFilter(self._lost)
         try:
             observer = Observer()
             observer.start()
@@ -138,6 +168,8 @@ class Watcher:
 
     def stop(self) -> None:
         """Ask for no more events."""
+        for name in WATCHDOG_LOGS:
+            logging.getLogger(name).removeFilter(self._lost)
         if self._observer is not None:
             self._observer.stop()
             self._observer.join(5)
@@ -148,7 +180,7 @@ class Watcher:
         observer = self._observer
         if observer is None:
             return False
-        if observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters):
+        if observer.is_alive() and all(map(_is_served, observer.emitters)):
             return False
         log.warning("the file event observer had died and is started again")
         self.renew()
@@ -163,6 +195,8 @@ class Watcher:
     def overflowed(self) -> bool:
         """Whether hints were lost since the last call."""
         lost, self._handler.overflowed = self._handler.overflowed, False
+        if lost:
+            log.warning("file events were lost in a rush of them; the folders are walked at once")
         return lost
 
     def hints(self) -> list[Hint]:

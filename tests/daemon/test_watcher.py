@@ -4,11 +4,13 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from watchdog.events import FileClosedEvent, FileCreatedEvent, FileSystemEvent
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD
 
 from daemon.config import WatchConfig
 from daemon.walk import Root
@@ -192,6 +194,30 @@ def test_a_dead_observer_is_started_again(started, folder, victim):
     ears = Hears(watcher)
     (folder / "a.dm4").write_bytes(b"x")
     ears.until(HintKind.CLOSED, folder / "a.dm4")
+
+
+def test_a_dead_reader_of_the_kernels_events_is_started_again(started, folder, monkeypatch):
+    """Observer and emitters look alive then, and hear nothing."""
+    watcher = started()
+    (reader,) = (t for t in threading.enumerate() if isinstance(t, InotifyFD))
+    assert not watcher.revived()
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(reader, "handle_event", lambda _: 1 / 0)
+    (folder / "a.dm4").touch()
+    reader.join(10)
+    assert watcher.revived()
+    ears = Hears(watcher)
+    (folder / "b.dm4").touch()
+    ears.until(HintKind.CLOSED, folder / "b.dm4")
+
+
+def test_events_that_the_kernel_lost_ask_for_a_walk_and_are_told_once(started, folder, caplog):
+    watcher = started()
+    (reader,) = (t for t in threading.enumerate() if isinstance(t, InotifyFD))
+    reader.handle_event(InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b""))
+    assert watcher.overflowed()
+    assert not watcher.overflowed()
+    assert [record.name for record in caplog.records] == ["daemon.watcher"]
 
 
 def test_a_root_that_went_is_polled_and_one_that_came_back_is_heard(started, folder):
