@@ -23,8 +23,12 @@ install: $(INSTALLED)
 demo: install
 	@$(BIN)/fringewatch demo
 
+# By file, as fixtures are shared within one; in their order, as the slow ones come first.
+PARTED := --dist loadfile --no-loadscope-reorder
+
+# Both cores work on tests; each process of TensorFlow takes one, or they would get in each other's way.
 test: lint
-	@$(BIN)/python -m pytest
+	@TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses auto $(PARTED)
 
 lint: install
 	@$(BIN)/ruff check

@@ -7,6 +7,7 @@ Only the network is left out, which takes seconds to load and says nothing about
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,8 @@ from analysis.pipeline import AnalysisSettings
 from analysis.segment import Probabilities
 from daemon import assembly, cli, worker
 
+NOISE_PX = 4.0
+
 
 class Threshold:
     """Dark is particle."""
@@ -22,9 +25,10 @@ class Threshold:
     device = "stub"
 
     def probabilities(self, network_input: NDArray[np.float32]) -> Probabilities:
-        """Near one where a pixel is darker than halfway between mean and darkest."""
-        limit = (network_input.mean() + network_input.min()) / 2
-        particle = np.where(network_input < limit, np.float32(0.95), np.float32(0.05))
+        """Near one where it is darker than halfway between mean and darkest, noise left out."""
+        smooth = cv2.GaussianBlur(network_input, (0, 0), NOISE_PX)
+        limit = (smooth.mean() + smooth.min()) / 2
+        particle = np.where(smooth < limit, np.float32(0.95), np.float32(0.05))
         return Probabilities(particle=particle, seam=None, overlap=None)
 
 
