@@ -129,10 +129,9 @@ def test_every_python_computes_with_the_same_versions(lock: Path):
 
 
 def test_no_tracked_file_names_a_registry_or_a_folder_of_one_machine():
-    place = re.compile(
-        r"\b(pypi|pythonhosted|npmjs|anaconda|debian)\.(org|com|net)\b"
-        r"|(?<![\w.])/(work|root|home/\w+)/"
-    )
+    registries = "|".join(("pypi", "pythonhosted", "npmjs", "anaconda", "debian"))
+    endings = "|".join(("org", "com", "net"))
+    place = re.compile(rf"\b({registries})\.({endings})\b|(?<![\w.])/(work|root|home/\w+)/")
     found = [
         f"{path.relative_to(REPOSITORY)}: {match.group()}"
         for path in tracked_files()
