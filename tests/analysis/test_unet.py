@@ -1,6 +1,7 @@
 """The networks have the shapes they are said to have."""
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -37,6 +38,7 @@ def test_background_and_particle_sum_to_one_at_every_pixel(architecture, filters
 
 @pytest.mark.parametrize("architecture", ["published", "default"])
 def test_no_pixel_beyond_the_receptive_radius_matters(architecture):
+    keras.utils.set_random_seed(8)  # unseeded, the few filters were all dead one time in four
     network = unet.build(architecture, 2)
     radius_px = unet.receptive_radius_px(architecture)
     side = 2 * radius_px + 64
