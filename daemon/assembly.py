@@ -13,7 +13,6 @@ from daemon.children import Child
 from daemon.clock import Clock
 from daemon.config import AnalysisConfig, Config, LimitsConfig
 from daemon.errors import ConfigError
-from daemon.names import printable
 from daemon.owning import OwnedState
 from daemon.parser import decoded, parser_main
 from daemon.pulse import Pulse
@@ -21,7 +20,6 @@ from daemon.record import KnownResults
 from daemon.runner import Runner, RunnerLimits
 from daemon.snapshot import Moment
 from daemon.supervisor import Supervisor
-from daemon.walk import Root
 from daemon.worker import worker_main
 from schema import engine as database
 
@@ -61,7 +59,6 @@ def supervisor(
         ),
         pulse=pulse,
     )
-    _check_watched(config)
     try:
         yield Supervisor(
             config,
@@ -71,20 +68,10 @@ def supervisor(
             once=once,
             only=only,
             show=show,
-            pulse=pulse,
         )
     finally:
         runner.stop(grace_seconds=0)
         reader.dispose()
-
-
-def _check_watched(config: Config) -> None:
-    for watch in config.watch:
-        try:
-            Root.of(watch)
-        except OSError as error:
-            reason = f"the watched folder {printable(watch.folder)}: {error.strerror}"
-            raise ConfigError(reason) from error
 
 
 def bundle_folder(config: Config) -> Path:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from daemon.bounded import resolved
 from daemon.errors import ConfigError
 
 DEFAULT_BUNDLE = "default"
@@ -196,7 +197,7 @@ def _absolute(folder: Path, base: Path) -> Path:
 
 def _resolved(folder: Path) -> Path:
     try:
-        return folder.resolve()
+        return resolved(folder)
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL in the name
         raise ConfigError(f"the folder {str(folder)!r} cannot be: {error}") from error
 

@@ -23,8 +23,9 @@ from daemon.mounts import file_system_type, is_network
 from daemon.names import printable
 from daemon.owning import LARGEST_LOG_BYTES
 from daemon.reading import open_for_reading
+from daemon.roots import Root
 from daemon.space import free_share
-from daemon.walk import Root, folder_count, walk
+from daemon.walk import folder_count, walk
 from daemon.watcher import WATCH_SHARE, watch_limit
 from schema import checkup
 from schema.guard import Guard

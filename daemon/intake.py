@@ -15,14 +15,17 @@ from sqlalchemy import Connection
 from analysis.errors import ErrorCode
 from analysis.readers import primary_of
 from daemon.names import printable
+from daemon.roots import Root, RootVanished
 from daemon.settle import SettleTracker, Stamp
-from daemon.walk import Root, RootVanished, holds, is_there, single, survey, walk
+from daemon.walk import Walked, holds, single, survey
 from daemon.watcher import Hint, HintKind
 from schema import ledger, sightings
 from schema.records import ArrivalRecord, FileState, SessionRecord
 from schema.sightings import Sighting
 
 log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 2000  # so that a rush of files holds up nothing else
 
 _UNSETTLED = (FileState.SEEN, FileState.SETTLING)
 
@@ -49,6 +52,7 @@ class Intake:
         self._latest: dict[bytes, ArrivalRecord] = {}
         self._heard: dict[bytes, dict[bytes, HintKind]] = {}
         self._foreign: set[bytes] = set()
+        self._looked: dict[bytes, float] = {}
         self._vanished: set[bytes] = set()
         self.session: tuple[int, SessionRecord] | None = None
 
@@ -64,31 +68,37 @@ class Intake:
         """The roots that were not there at the last walk."""
         return frozenset(self._vanished)
 
-    def frozen(self) -> tuple[bytes, ...]:
-        """The roots that are not there now: their files are left as they were."""
-        return tuple(root.path for root in self._roots if not is_there(root))
+    def lose(self, root: Root) -> None:
+        """A root is not there: its files are left as they were."""
+        if root.path not in self._vanished:
+            log.warning("the watched folder %s has vanished", printable(root.path))
+        self._vanished.add(root.path)
 
-    def warnings(self) -> tuple[str, ...]:
-        """What keeps folders from being watched, for people."""
-        return tuple(
-            f"{printable(path)} is not there; its files are left as they were"
-            for path in sorted(self._vanished)
-        )
+    def find(self, root: Root) -> None:
+        """A root is there."""
+        self._vanished.discard(root.path)
 
-    def walk(self, connection: Connection, now: datetime, seconds: float) -> None:
-        """Look at everything; `seconds` is the monotonic clock."""
-        for root in self._roots:
-            try:
-                walked = walk(root)
-            except RootVanished:
-                if root.path not in self._vanished:
-                    log.warning("the watched folder %s has vanished", printable(root.path))
-                self._vanished.add(root.path)
-                continue
-            self._vanished.discard(root.path)
-            self.take_in(connection, walked.arrivals, now, seconds)
-            if walked.is_whole:
-                self._note_gone(connection, root, {arrival.path for arrival in walked.arrivals})
+    def take_in_walked(
+        self,
+        connection: Connection,
+        arrivals: Sequence[ArrivalRecord],
+        begun: float,
+        now: datetime,
+        seconds: float,
+    ) -> None:
+        """Write down files a walk found that began at `begun`; newer looks count more."""
+        known = [arrival for arrival in arrivals if self._looked.get(arrival.path, begun) <= begun]
+        self.take_in(connection, known, now, seconds, looked_at=begun)
+
+    def note_walked(self, connection: Connection, root: Root, walked: Walked, begun: float) -> None:
+        """A walk is written down; what it did not find is gone, unless it came since `begun`."""
+        newer = {path for path, looked in self._looked.items() if looked > begun}
+        if walked.is_whole:
+            self._note_gone(connection, root, {a.path for a in walked.arrivals} | newer)
+        folder = os.path.join(root.path, b"")
+        for path in [path for path in self._looked if path.startswith(folder)]:
+            if path not in newer:
+                del self._looked[path]
 
     def take_up(self, connection: Connection, now: datetime, seconds: float) -> None:
         """Files outside the roots that had not settled when a daemon ended: no walk finds them."""
@@ -103,10 +113,13 @@ class Intake:
         self, connection: Connection, arrival: ArrivalRecord, now: datetime, seconds: float
     ) -> None:
         """A file was not what the ledger says: if it changed, it has to settle anew."""
+        if self._waits_for_the_walk(os.path.dirname(arrival.path)):
+            return
         try:
             found = single(arrival.path, arrival.root)
         except OSError:  # the next attempt says so
             return
+        self._looked[arrival.path] = seconds
         self.take_in(connection, [found], now, seconds)
 
     def _note_gone(self, connection: Connection, root: Root, found: Set[bytes]) -> None:
@@ -128,7 +141,7 @@ class Intake:
                 arrivals = self._found(folder, names)
             except (RootVanished, OSError):  # the walk says so, once
                 continue
-            self._drop_vanished(connection, folder, arrivals)
+            self._drop_vanished(connection, folder, arrivals, seconds)
             self._look(connection, arrivals, heard, now, seconds)
         self._settle(connection, now, seconds)
 
@@ -146,8 +159,9 @@ class Intake:
         }
 
     def _waits_for_the_walk(self, folder: bytes) -> bool:
+        """Whether nothing is to be asked of a folder here: its server may not answer."""
         root = self._root_of(folder)
-        return root is not None and self._is_polled(root)
+        return root is not None and (root.path in self._vanished or self._is_polled(root))
 
     def _found(self, folder: bytes, names: Set[bytes]) -> list[ArrivalRecord]:
         """What stands there now. Outside the roots only files named by hand are looked at."""
@@ -177,6 +191,7 @@ class Intake:
             for arrival in arrivals
             if arrival.path in self._tracker or not heard.keys().isdisjoint(_members(arrival))
         ]
+        self._looked.update((arrival.path, seconds) for arrival in concerned)
         fresh = [arrival for arrival in concerned if arrival.path not in self._tracker]
         self.take_in(connection, fresh, now, seconds)
         for arrival in concerned:
@@ -195,14 +210,18 @@ class Intake:
         arrivals: Sequence[ArrivalRecord],
         now: datetime,
         seconds: float,
+        looked_at: float | None = None,
     ) -> tuple[Sighting, ...]:
-        """Write arrivals into the ledger; those not finished are tracked until they settle."""
+        """Write arrivals into the ledger; those not finished are tracked until they settle.
+
+        `looked_at`: the earliest time at which they were looked at, where that was not just now.
+        """
         seen: list[Sighting] = []
         known = [arrival for arrival in arrivals if arrival.path not in self._foreign]
         for session_id, group in self._by_session(known):
             found = sightings.observe(connection, group, session_id, now)
             for arrival, sighting in zip(group, found, strict=True):
-                self._place(connection, arrival, sighting, now, seconds)
+                self._place(connection, arrival, sighting, now, (seconds, looked_at))
             ledger.settle(connection, [sighting.source_file_id for sighting in found])
             seen.extend(found)
         return tuple(seen)
@@ -213,7 +232,7 @@ class Intake:
         arrival: ArrivalRecord,
         sighting: Sighting,
         now: datetime,
-        seconds: float,
+        looked: tuple[float, float | None],
     ) -> None:
         if sighting.state not in _UNSETTLED:
             self._forget(arrival.path)
@@ -225,30 +244,34 @@ class Intake:
             ledger.refuse(connection, sighting.source_file_id, code, printable(message), now)
             self._foreign.add(arrival.path)  # a log file grows all day: once is enough
             return
-        self._track(sighting.source_file_id, arrival, seconds)
+        self._ids[arrival.path] = sighting.source_file_id
+        self._observe(arrival, *looked)
 
-    def _track(self, source_file_id: int, arrival: ArrivalRecord, seconds: float) -> None:
-        self._ids[arrival.path] = source_file_id
-        self._observe(arrival, seconds)
-
-    def _observe(self, arrival: ArrivalRecord, seconds: float) -> None:
+    def _observe(
+        self, arrival: ArrivalRecord, seconds: float, looked_at: float | None = None
+    ) -> None:
         self._latest[arrival.path] = arrival
-        self._tracker.observe(arrival.path, stamp(arrival), seconds)
+        self._tracker.observe(arrival.path, stamp(arrival), seconds, looked_at)
 
     def _settle(self, connection: Connection, now: datetime, seconds: float) -> None:
-        for path in self._tracker.settled(seconds):
+        for path in self._tracker.settled(seconds)[:MOST_AT_ONCE]:
             state = ledger.entry(connection, self._ids[path]).state
             if state in _UNSETTLED:  # else somebody asked for it before it had settled
                 ledger.ready(connection, self._ids[path], self._latest[path], now)
             self._forget(path)
 
     def _drop_vanished(
-        self, connection: Connection, folder: bytes, arrivals: Sequence[ArrivalRecord]
+        self,
+        connection: Connection,
+        folder: bytes,
+        arrivals: Sequence[ArrivalRecord],
+        seconds: float,
     ) -> None:
         there = {arrival.path for arrival in arrivals}
         for path in self._tracker.paths():
             if os.path.dirname(path) == folder and path not in there:
                 ledger.set_present(connection, [self._ids[path]], False)
+                self._looked[path] = seconds
                 self._forget(path)
 
     def _forget(self, path: bytes) -> None:
@@ -290,8 +313,8 @@ class Intake:
 
 
 def stamp(arrival: ArrivalRecord) -> Stamp:
-    """What must stand still: size, time and inode, and size and time of each companion."""
-    own = (arrival.size_bytes, arrival.mtime_ns, arrival.inode)
+    """What must stand still: size, times and inode, and size and time of each companion."""
+    own = (arrival.size_bytes, arrival.mtime_ns, arrival.inode, arrival.ctime_ns or 0)
     others = ((c.size_bytes, c.mtime_ns) for c in arrival.companions)
     return (*own, *(number for pair in others for number in pair))
 

@@ -5,6 +5,7 @@ Servers of network shares send no events to inotify, and SQLite is not safe on t
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -19,25 +20,42 @@ MOUNT_TABLE = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """Where the file system that holds a folder is mounted, and its type as the kernel names it."""
+
+    point: Path
+    file_system: str
+
+
+def mount_of(folder: Path, mount_table: str | None = None) -> Mount:
+    """What holds a folder. Nothing is asked of the folder itself, whose server may be away.
+
+    Args:
+        folder: absolute, without symbolic links; it need not be there.
+        mount_table: text of /proc/self/mountinfo (see proc(5)); read where not given.
+    """
+    table = os.fsdecode(MOUNT_TABLE.read_bytes()) if mount_table is None else mount_table
+    found = Mount(point=Path("/"), file_system="unknown")
+    for line in table.split("\n"):
+        fields, _, rest = line.partition(" - ")
+        if not rest:
+            continue
+        point = Path(_unescaped(fields.split(" ")[4]))
+        # A later mount hides an earlier one at the same place, as a share does its autofs.
+        if folder.is_relative_to(point) and len(point.parts) >= len(found.point.parts):
+            found = Mount(point=point, file_system=rest.split(" ")[0])
+    return found
+
+
 def file_system_type(folder: Path, mount_table: str | None = None) -> str:
     """Type of the file system that holds a folder, as the kernel names it (`ext4`, `cifs`).
 
     Args:
         folder: an existing folder.
-        mount_table: text of /proc/self/mountinfo (see proc(5)); read where not given.
+        mount_table: as for `mount_of`.
     """
-    table = os.fsdecode(MOUNT_TABLE.read_bytes()) if mount_table is None else mount_table
-    resolved = folder.resolve()
-    depth, found = -1, "unknown"
-    for line in table.split("\n"):
-        fields, _, rest = line.partition(" - ")
-        if not rest:
-            continue
-        mount_point = Path(_unescaped(fields.split(" ")[4]))
-        # A later mount hides an earlier one at the same place, as a share does its autofs.
-        if resolved.is_relative_to(mount_point) and len(mount_point.parts) >= depth:
-            depth, found = len(mount_point.parts), rest.split(" ")[0]
-    return found
+    return mount_of(folder.resolve(), mount_table).file_system
 
 
 def is_network(file_system: str) -> bool:

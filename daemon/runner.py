@@ -5,6 +5,7 @@ out is an `Outcome`.
 """
 
 import contextlib
+import itertools
 import logging
 import queue
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from daemon import space
+from daemon.bounded import DoesNotAnswer, within
 from daemon.children import Child, ChildDied, DeadlineMissed
 from daemon.errors import ConfigError, DaemonCode, DaemonError
 from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, ParseRequest
@@ -144,7 +146,8 @@ class Runner:
         self._loaded = threading.Event()
         self._failure: DaemonError | None = None
         self._in_hand: FileJob | None = None
-        self._pulse = pulse
+        self._attempts = itertools.count()
+        self.pulse = pulse
         self.device = ""
         self.stage = ""
 
@@ -234,19 +237,21 @@ class Runner:
     def _step(self, stage: str, seconds: float) -> None:
         """The next step of a file, and a promise how long it takes at most."""
         self.stage = stage
-        self._pulse.beat(PULSE_NAME, time.monotonic(), seconds + GRACE_SECONDS)
+        self.pulse.beat(PULSE_NAME, time.monotonic(), seconds + GRACE_SECONDS)
 
     def _rest(self) -> None:
         self.stage = ""
-        self._pulse.rest(PULSE_NAME)
+        self.pulse.rest(PULSE_NAME)
 
     def _attempt(self, job: FileJob) -> Outcome:
         started = time.monotonic()
-        folder = self._state_folder / "spool" / str(job.source_file_id)
+        # A copy that was left behind may go on some day: never into the folder of a later one.
+        folder = self._state_folder / "spool" / f"{job.source_file_id}-{next(self._attempts)}"
         try:
-            self._step("copying", COPY_SECONDS + job.arrival.size_bytes / SLOWEST_BYTES_PER_S)
-            spooled = spool_arrival(job.arrival, folder, self._limits.file_bytes)
+            spooled = self._copied(job, folder)
             results = self._analyse(job, spooled)
+        except DoesNotAnswer as silence:
+            return self._unanswered(job, silence)
         except _AttemptFailed as failure:
             kind = OutcomeKind.ABANDONED if self._abandon.is_set() else failure.kind
             return Outcome(job=job, kind=kind, code=failure.code, message=str(failure))
@@ -283,6 +288,21 @@ class Runner:
             content_sha256=spooled.content_sha256,
             results=results,
             seconds=time.monotonic() - started,
+        )
+
+    def _unanswered(self, job: FileJob, silence: DoesNotAnswer) -> Outcome:
+        kind = OutcomeKind.ABANDONED if self._abandon.is_set() else OutcomeKind.IO_FAILED
+        message = f"The file cannot be read now: {silence}."
+        return Outcome(job=job, kind=kind, code=DaemonCode.IO_ERROR, message=message)
+
+    def _copied(self, job: FileJob, folder: Path) -> Spooled:
+        """The file's private copy, made in a thread: a share whose server is away never answers."""
+        seconds = COPY_SECONDS + job.arrival.size_bytes / SLOWEST_BYTES_PER_S
+        self._step("copying", seconds)
+        return within(
+            seconds,
+            lambda: spool_arrival(job.arrival, folder, self._limits.file_bytes),
+            self._abandon.is_set,
         )
 
     def _analyse(self, job: FileJob, spooled: Spooled) -> tuple[ResultRecord, ...]:

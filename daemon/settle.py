@@ -46,13 +46,19 @@ class SettleTracker:
         """Every path that has not settled, oldest first."""
         return list(self._watched)
 
-    def observe(self, path: bytes, stamp: Stamp, now: float) -> None:
-        """A look at the file found this size, modification time and inode."""
+    def observe(
+        self, path: bytes, stamp: Stamp, now: float, looked_at: float | None = None
+    ) -> None:
+        """A look at the file found this size, modification time and inode.
+
+        `looked_at` is the earliest it can have been, where the look was not just now: a walk takes
+        its time, and a rest is counted from its end and up to its beginning.
+        """
         known = self._watched.get(path)
         if known is None:
             self._watched[path] = Watched(stamp=stamp, unchanged_since=now, last_look=now)
         elif known.stamp == stamp:
-            self._watched[path] = replace(known, last_look=now)
+            self._watched[path] = replace(known, last_look=now if looked_at is None else looked_at)
         else:
             self._watched[path] = Watched(
                 stamp=stamp, unchanged_since=now, last_look=now, closed_at=known.closed_at

@@ -13,6 +13,11 @@ def mtime_ns(status: os.stat_result) -> int:
     return _wrapped(status.st_mtime_ns)
 
 
+def ctime_ns(status: os.stat_result) -> int:
+    """Time of the last change of the file or of its rights in ns since 1970, wrapped likewise."""
+    return _wrapped(status.st_ctime_ns)
+
+
 def inode(status: os.stat_result) -> int:
     """Number of the file on its file system, wrapped into 64 bits with sign."""
     return _wrapped(status.st_ino)

@@ -19,24 +19,22 @@ from types import FrameType
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from daemon import requests
+from daemon.bounded import resolved
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.desk import Desk
 from daemon.errors import Exit, StateFolderError, StateFolderLost
+from daemon.folders import Folders, MakeLookout, opened_roots
 from daemon.holds import Holds
-from daemon.intake import Intake
 from daemon.ladder import ONCE_IO_TRIES
+from daemon.lookout import Lookout
 from daemon.names import printable
 from daemon.notify import READY, STOPPING, extend_timeout, notify, status
 from daemon.owning import OwnedState
-from daemon.pulse import Pulse
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
-from daemon.settle import SettleTracker
-from daemon.snapshot import CurrentFile, Moment, WatchedFolder
+from daemon.snapshot import CurrentFile, Moment
 from daemon.space import free_share
 from daemon.verdicts import Verdicts
-from daemon.walk import Root
-from daemon.watcher import Watcher
 from schema import ledger, sessions
 from schema.engine import is_damaged, is_passing
 from schema.errors import DatabaseLost
@@ -67,7 +65,10 @@ class Supervisor:
         once: end when every file has reached a terminal state.
         only: work on these files alone, whatever else waits.
         show: called about twice a second with what the daemon knows.
-        pulse: shared with the runner.
+        make_lookout: makes what looks at one watched folder.
+
+    Raises:
+        ConfigError: a watched folder is not there and never was.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Supervisor:
         once: bool = False,
         only: frozenset[int] | None = None,
         show: Callable[[Moment], None] = lambda _: None,
-        pulse: Pulse | None = None,
+        make_lookout: MakeLookout = Lookout,
     ) -> None:
         self._config = config
         self._owned = owned
@@ -91,22 +92,27 @@ class Supervisor:
         self._once = once
         self._only = only
         self._show = show
-        self.pulse = pulse or Pulse()
+        self.pulse = runner.pulse
         self._holds = Holds(0.0 if once else config.limits.min_free_fraction)
         self._state_warnings: tuple[str, ...] = ()
-        self._roots = [Root.of(watch) for watch in config.watch] if only is None else []
         self._calibrations = [
-            (os.path.join(os.fsencode(watch.folder.resolve()), b""), watch.pixel_size_nm)
+            (os.path.join(os.fsencode(resolved(watch.folder)), b""), watch.pixel_size_nm)
             for watch in config.watch
         ]
-        intake = config.intake
-        self._watcher = Watcher(self._roots, intake.poll)
-        self._intake = self._new_intake()
-        self._verdicts = Verdicts(owned.engine, once, intake.retry_seconds)
+        self._folders = Folders(
+            config,
+            owned.engine,
+            clock,
+            roots=opened_roots(config, owned.engine) if only is None else (),
+            strays=only is None,
+            make_lookout=make_lookout,
+            beat=self._beat,
+        )
+        self._verdicts = Verdicts(owned.engine, once, config.intake.retry_seconds)
         self._desk = Desk(owned.engine, owned.folder, self._session_changed)
         self._due: dict[str, float] = {}
-        self._walk_now = True
         self._stopping = False
+        self._starts_over = False
         self._announced = False
         self._outcomes: deque[Outcome] = deque()
 
@@ -148,25 +154,25 @@ class Supervisor:
         with self._engine.begin() as connection:
             interrupted = ledger.recover(connection, now)
             if self._once and self._only is None:
-                ledger.reopen(connection, ledger.waiting(connection, self._paths()), now=now)
-            self._intake.session = sessions.open_session(connection)
+                ledger.reopen(connection, ledger.waiting(connection, self._folders.paths), now=now)
+            self._folders.session = sessions.open_session(connection)
         if interrupted:
             log.info("%d files were interrupted and are taken up again", interrupted)
-        self._watcher.start()
         self._runner.start()
-        self._walk()
+        self._folders.start()
 
     def _announce(self) -> None:
         """Say once that everything is there: model, database, and the first walk."""
         if self._announced:
             return
-        if not self._runner.is_ready:
+        if not self._runner.is_ready or not self._folders.have_been_walked:
             if self._is_due("loading", LOADING_SECONDS):
-                notify(extend_timeout(4 * LOADING_SECONDS), status("loading the model"))
+                waits_for = "walking the folders" if self._runner.is_ready else "loading the model"
+                notify(extend_timeout(4 * LOADING_SECONDS), status(waits_for))
             return
         self._announced = True
         notify(READY)
-        folders = ", ".join(printable(root.path) for root in self._roots) or "no folder"
+        folders = ", ".join(map(printable, sorted(self._folders.paths))) or "no folder"
         log.info("watching %s, analysing on %s", folders, self._runner.device)
 
     def _beat(self) -> None:
@@ -187,35 +193,30 @@ class Supervisor:
                 error.orig,
                 DATABASE_WAIT_SECONDS,
             )
-            session, self._intake = self._intake.session, self._new_intake()
-            self._intake.session = session
-            self._walk_now = True
+            self._starts_over = True
             until = self._clock.monotonic() + DATABASE_WAIT_SECONDS
             while not self._stopping and self._clock.monotonic() < until:
                 self._beat()
                 time.sleep(TICK_SECONDS)
 
-    def _new_intake(self) -> Intake:
-        waits = self._config.intake
-        tracker = SettleTracker(waits.quiet_seconds, waits.quiet_seconds_without_events)
-        return Intake(self._roots, tracker, self._watcher.is_polled)
-
     def _turn(self) -> None:
         """One turn of the loop: finish, begin, look, listen, show."""
         self._beat()
+        if self._starts_over:
+            self._folders.start_over()
+            self._starts_over = False
         self._runner.check()
         self._announce()
         self._finish_all(TICK_SECONDS)
         self._begin_next()
+        self._folders.take_in()
         if self._is_due("hear", HEAR_SECONDS):
-            self._hear()
+            self._folders.hear()
             self._serve_requests()
         if self._is_due("watch", WATCH_SECONDS):
-            self._walk_now |= self._watcher.revived() or self._watcher.overflowed()
+            self._folders.watch()
         if self._is_due("assure", ASSURE_SECONDS):
             self._look_after_state()
-        if self._walk_now or self._is_due("walk", self._walk_seconds()):
-            self._walk()
         if self._is_due("show", HEAR_SECONDS):
             self._show(self._moment())
         if self._announced and self._is_due("status", STATUS_SECONDS):
@@ -241,7 +242,7 @@ class Supervisor:
 
     def _end(self) -> None:
         notify(STOPPING, status("stopping"))
-        self._watcher.stop()
+        self._folders.stop()
         self._runner.stop(STOP_GRACE_SECONDS)
         with contextlib.suppress(DatabaseLost):  # which is why it ends; the masks are kept
             self._finish_all(0.0)
@@ -262,12 +263,9 @@ class Supervisor:
 
     def _follow_up(self, outcome: Outcome) -> None:
         """What an attempt means for the files after it, once it is written down."""
-        now = self._clock.utc()
         self._holds.ended(outcome, self._clock.monotonic())
         if outcome.kind is OutcomeKind.CHANGED:
-            with self._engine.begin() as connection:
-                arrival, seconds = outcome.job.arrival, self._clock.monotonic()
-                self._intake.look_again(connection, arrival, now, seconds)
+            self._folders.look_again(outcome.job.arrival)
 
     def _begin_next(self) -> None:
         if self._stopping or not self._runner.is_ready or self._runner.current is not None:
@@ -277,7 +275,7 @@ class Supervisor:
         now = self._clock.utc()
         with self._engine.begin() as connection:
             waiting = ledger.next_ready(
-                connection, now, limit=1, only=self._only, frozen=self._intake.frozen()
+                connection, now, limit=1, only=self._only, frozen=self._folders.absent
             )
             if not waiting:
                 return
@@ -302,66 +300,38 @@ class Supervisor:
         exhausted = entry.attempts >= len(self._config.intake.retry_seconds)
         return exhausted or self._once or entry.priority > 0
 
-    def _hear(self) -> None:
-        hints = self._watcher.hints()
-        self._walk_now |= any(hint.kind == "walk" for hint in hints)
-        if not hints and not self._intake.unsettled:
-            return
-        with self._engine.begin() as connection:
-            self._intake.hear(connection, hints, self._clock.utc(), self._clock.monotonic())
-
-    def _walk(self) -> None:
-        self._walk_now = False
-        self._due["walk"] = self._clock.monotonic() + self._walk_seconds()
-        vanished = self._intake.vanished
-        with self._engine.begin() as connection:
-            now, seconds = self._clock.utc(), self._clock.monotonic()
-            self._intake.walk(connection, now, seconds)
-            if self._only is None:
-                self._intake.take_up(connection, now, seconds)
-        if vanished - self._intake.vanished:
-            self._watcher.renew()
-
-    def _walk_seconds(self) -> float:
-        intake = self._config.intake
-        return intake.poll_walk_seconds if self._watcher.polls else intake.walk_seconds
-
     def _serve_requests(self) -> None:
         for request in requests.pending(self._state.path):
             requests.serve(request, partial(self._desk.serve, request.kind, self._clock.utc()))
 
     def _session_changed(self, session: tuple[int, SessionRecord] | None) -> None:
-        self._intake.session = session
+        self._folders.session = session
 
     def _worked_off(self) -> bool:
-        if not self._once or self._runner.current is not None or self._intake.unsettled:
+        if not self._once or self._runner.current is not None or self._folders.unsettled:
+            return False
+        if not self._folders.have_been_walked:
             return False
         with self._engine.begin() as connection:
             return not ledger.unfinished(connection, self._watched(), self._only, ONCE_IO_TRIES)
 
     def _left_over(self) -> bool:
         """Whether files, or whole folders, could not be read in this run."""
-        if self._intake.vanished:
+        if self._folders.absent:
             return True
         with self._engine.begin() as connection:
             return ledger.unfinished(connection, self._watched(), self._only) > 0
 
     def _watched(self) -> frozenset[bytes] | None:
         """The folders whose files this run must work off; None where files were named by hand."""
-        return None if self._only is not None else self._paths() - self._intake.vanished
-
-    def _paths(self) -> frozenset[bytes]:
-        return frozenset(root.path for root in self._roots)
+        return None if self._only is not None else self._folders.paths - self._folders.absent
 
     def _moment(self) -> Moment:
         return Moment(
             current=self._current(),
             device=self._runner.device or None,
-            folders=tuple(
-                WatchedFolder(path=root.config.folder, mode=self._watcher.mode(root))
-                for root in self._roots
-            ),
-            warnings=self._state_warnings + self._intake.warnings(),
+            folders=self._folders.shown(),
+            warnings=self._state_warnings + self._folders.warnings(),
         )
 
     def _current(self) -> CurrentFile | None:

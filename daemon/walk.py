@@ -9,13 +9,13 @@ import fnmatch
 import logging
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from analysis.readers import field_of_view_stem, grouped
-from daemon.config import WatchConfig
 from daemon.names import printable
-from daemon.stamps import inode, mtime_ns
+from daemon.roots import Root, look
+from daemon.stamps import ctime_ns, inode, mtime_ns
 from schema.records import ArrivalRecord, Companion
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 # In any case of letters: many microscopes run Windows.
 UNFINISHED = ("~*", "*.tmp", "*.part", "*.part[0-9]*", "*.partial", "*.crdownload", "*.filepart")
 
-
 FEW_NAMES = 50
+BEAT_ENTRIES = 100
 
 _UNFINISHED = re.compile("|".join(map(fnmatch.translate, UNFINISHED)), re.IGNORECASE)
 
@@ -32,20 +32,17 @@ _GONE = (errno.ENOENT, errno.ENOTDIR)
 _OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 
 
-class RootVanished(Exception):
-    """A watched folder is not there, or is another one than at the start (an unmounted share)."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Walked:
     """What a walk found, sorted by path.
 
     `is_whole` is False where a folder could not be listed, or a file looked at, just now: what
-    was not found may well be there.
+    was not found may well be there. `folders` is how many there are, the root included.
     """
 
     arrivals: tuple[ArrivalRecord, ...]
     is_whole: bool
+    folders: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,58 +54,26 @@ class _Listing:
     unseen: OSError | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Root:
-    """A watched folder as it was found at the start.
-
-    `device` holds it. `device_below` is what shows where the disk or share is unmounted; None
-    where the folder lies on the first file system of all.
-    """
-
-    config: WatchConfig
-    path: bytes
-    device: int
-    device_below: int | None = None
-
-    @classmethod
-    def of(cls, config: WatchConfig) -> "Root":
-        """The folder as it is now.
-
-        Raises:
-            OSError: it is not there, or no folder.
-        """
-        path = os.fsencode(config.folder.resolve())
-        with os.scandir(path):
-            device = os.stat(path).st_dev
-        return cls(config=config, path=path, device=device, device_below=_device_below(path))
-
-
-def is_there(root: Root) -> bool:
-    """Whether the folder is the one of the start; a share mounted again has a new device number."""
-    try:
-        device = os.stat(root.path).st_dev
-    except OSError:
-        return False
-    if device == root.device:
-        return True
-    return root.device_below is not None and device != root.device_below
-
-
-def walk(root: Root) -> Walked:
+def walk(root: Root, beat: Callable[[], None] = lambda: None) -> Walked:
     """Every primary file below a root, with its companions.
+
+    Args:
+        root: a watched folder.
+        beat: called with each folder, and often in a large one: the walk goes on.
 
     Raises:
         RootVanished: the folder is missing, or what was mounted there is not.
     """
-    if not is_there(root):
-        raise RootVanished(os.fsdecode(root.path))
+    look(root)
     arrivals: list[ArrivalRecord] = []
     is_whole = True
-    folders = [root.path]
+    folders, count = [root.path], 0
     while folders:
         folder = folders.pop()
+        count += 1
+        beat()
         try:
-            listing = _survey(root, folder)
+            listing = _survey(root, folder, beat=beat)
         except OSError as error:
             is_whole &= _cannot_list(folder, error)
             continue
@@ -117,7 +82,7 @@ def walk(root: Root) -> Walked:
         if root.config.recursive:
             folders.extend(listing.below)
     found_all = sorted(arrivals, key=lambda arrival: arrival.path)
-    return Walked(arrivals=tuple(found_all), is_whole=is_whole)
+    return Walked(arrivals=tuple(found_all), is_whole=is_whole, folders=count)
 
 
 def survey(root: Root, folder: bytes, names: Collection[bytes]) -> list[ArrivalRecord]:
@@ -128,8 +93,7 @@ def survey(root: Root, folder: bytes, names: Collection[bytes]) -> list[ArrivalR
         OSError: the folder, or a file in it, cannot be looked at just now; where the folder is
             gone, there is nothing in it.
     """
-    if not is_there(root):
-        raise RootVanished(os.fsdecode(root.path))
+    look(root)
     stems = {os.fsencode(field_of_view_stem(os.fsdecode(name))) for name in names}
     prefixes = tuple(stems) if len(stems) <= FEW_NAMES else (b"",)
     try:
@@ -185,12 +149,19 @@ def _group_of(name: bytes, siblings: Collection[bytes]) -> tuple[bytes, list[byt
     return os.fsencode(primary), [os.fsencode(other) for other in groups.get(primary, ())]
 
 
-def _survey(root: Root, folder: bytes, prefixes: tuple[bytes, ...] = (b"",)) -> _Listing:
+def _survey(
+    root: Root,
+    folder: bytes,
+    prefixes: tuple[bytes, ...] = (b"",),
+    beat: Callable[[], None] = lambda: None,
+) -> _Listing:
     """Arrivals in a folder whose names begin so, and the folders below it."""
     files: dict[bytes, os.stat_result] = {}
     below: list[bytes] = []
     unseen: OSError | None = None
-    for entry in _entries(folder):
+    for number, entry in enumerate(_entries(folder)):
+        if number % BEAT_ENTRIES == 0:
+            beat()
         if not entry.name.startswith(prefixes) or _is_unfinished(entry.name, root.config.ignore):
             continue
         try:
@@ -224,6 +195,7 @@ def _arrival(
         size_bytes=status.st_size,
         mtime_ns=mtime_ns(status),
         inode=inode(status),
+        ctime_ns=ctime_ns(status),
         companions=tuple(
             Companion(
                 path=os.path.join(folder, companion),
@@ -245,16 +217,6 @@ def _cannot_list(folder: bytes, error: OSError) -> bool:
     if error.errno != errno.ENOENT:  # it may have gone since it was listed
         log.warning("cannot list %s: %s", printable(folder), error.strerror)
     return error.errno in (*_GONE, *_OUT_OF_REACH)
-
-
-def _device_below(path: bytes) -> int | None:
-    """Device of the folder that holds the mount point `path` lies under."""
-    device = os.stat(path).st_dev
-    while (parent := os.path.dirname(path)) != path:
-        path = parent
-        if (found := os.stat(path).st_dev) != device:
-            return found
-    return None
 
 
 def _is_unfinished(name: bytes, ignore: tuple[str, ...]) -> bool:

@@ -21,10 +21,11 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, EventEmitter
 from watchdog.observers.inotify_c import InotifyFD
 
-from daemon.mounts import file_system_type, is_network
+from daemon.mounts import is_network, mount_of
 from daemon.names import printable
+from daemon.roots import Root
 from daemon.snapshot import WatchMode
-from daemon.walk import Root, folder_count
+from daemon.walk import folder_count
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ WATCH_LIMITS = (
 )
 WATCH_SHARE = 0.8
 WATCHDOG_LOGS = ("watchdog.observers.inotify", "watchdog.observers.inotify_c")
+
+
+Poll = Literal["auto", "always", "never"]
 
 
 class HintKind(StrEnum):
@@ -120,10 +124,12 @@ class Watcher:
         poll: `auto` decides by file system; `always` and `never` decide for it.
     """
 
-    def __init__(self, roots: Sequence[Root], poll: Literal["auto", "always", "never"]) -> None:
+    def __init__(self, roots: Sequence[Root], poll: Poll) -> None:
         self._roots = roots
-        self._polled = frozenset(root.path for root in roots if _must_poll(root, poll))
+        self._poll: Poll = poll
+        self._polled: frozenset[bytes] = frozenset()
         self._without_events: set[bytes] = set()
+        self._folders: dict[bytes, int] = {}
         self._hints: queue.Queue[Hint] = queue.Queue(HINT_QUEUE_LENGTH)
         self._handler = HintHandler(self._hints)
         self._lost = LostEvents(self._handler)
@@ -144,7 +150,8 @@ class Watcher:
 
     def start(self) -> None:
         """Ask for events; where the system refuses, the folder is polled from now on."""
-        self._without_events = set()
+        self._without_events, self._folders = set(), {}
+        self._polled = frozenset(root.path for root in self._roots if self._must_poll(root))
         wanted = [root for root in self._roots if root.path not in self._polled]
         if not wanted:
             return
@@ -161,7 +168,7 @@ class Watcher:
         for root in wanted:
             path, recursive = os.fsdecode(root.path), root.config.recursive
             try:
-                _check_watches(root)
+                self._check_watches(root, folder_count(root))
                 observer.schedule(self._handler, path, recursive=recursive)
             except OSError as error:
                 self._do_without(root, error)
@@ -174,6 +181,17 @@ class Watcher:
             self._observer.stop()
             self._observer.join(5)
             self._observer = None
+
+    def note_folders(self, root: Root, folders: int) -> bool:
+        """A walk found so many folders. True where they have become too many to be told of."""
+        if self.is_polled(root):
+            return False
+        try:
+            self._check_watches(root, folders)
+        except OSError as error:
+            self._do_without(root, error)
+            return True
+        return False
 
     def revived(self) -> bool:
         """Start a dead observer again. True where that was needed: a walk is due."""
@@ -212,21 +230,32 @@ class Watcher:
         reason = error.strerror or error
         log.warning("no events from %s (%s); it is polled instead", printable(root.path), reason)
 
+    def _check_watches(self, root: Root, folders: int) -> None:
+        """Watchdog says nothing of folders below for which the system has no watch left.
+
+        Raises:
+            OSError: the folders of all roots take more than a fair part of the system's watches.
+        """
+        self._folders[root.path] = folders if root.config.recursive else 1
+        total, limit = sum(self._folders.values()), watch_limit()
+        if total > WATCH_SHARE * limit:
+            del self._folders[root.path]
+            raise OSError(errno.ENOSPC, f"{total} folders, and the system watches {limit:.0f}")
+
+    def _must_poll(self, root: Root) -> bool:
+        if self._poll != "auto":
+            return self._poll == "always"
+        kind = mount_of(Path(os.fsdecode(root.path))).file_system
+        if is_network(kind):
+            words = "%s lies on %s, which sends no events: it is polled"
+            log.warning(words, printable(root.path), kind)
+            return True
+        return False
+
 
 def watch_limit() -> float:
     """How many folders this user can be told of; infinity where the system sets no limit."""
     return min(map(_number_in, WATCH_LIMITS))
-
-
-def _check_watches(root: Root) -> None:
-    """Watchdog says nothing of folders below for which the system has no watch left.
-
-    Raises:
-        OSError: the folders of a root take more than a fair part of the system's watches.
-    """
-    folders, limit = folder_count(root), watch_limit()
-    if folders > WATCH_SHARE * limit:
-        raise OSError(errno.ENOSPC, f"{folders} folders, and the system watches {limit}")
 
 
 def _number_in(file: Path) -> float:
@@ -234,13 +263,3 @@ def _number_in(file: Path) -> float:
         return int(file.read_text(encoding="ascii"))
     except OSError:
         return math.inf
-
-
-def _must_poll(root: Root, poll: Literal["auto", "always", "never"]) -> bool:
-    if poll != "auto":
-        return poll == "always"
-    kind = file_system_type(root.config.folder)
-    if is_network(kind):
-        log.warning("%s lies on %s, which sends no events: it is polled", root.config.folder, kind)
-        return True
-    return False

@@ -55,6 +55,7 @@ class LedgerEntry:
     size_bytes: int
     mtime_ns: int
     inode: int
+    ctime_ns: int | None
     companions: tuple[Companion, ...]
     session_id: int | None
     file_sha256: str | None

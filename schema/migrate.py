@@ -17,7 +17,7 @@ from schema.engine import driver_connection, is_passing, reader, writer
 from schema.errors import DatabaseBusy, NotOurDatabase, SchemaTooNew, SchemaTooOld, StateError
 from schema.script import statements
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x46525754  # "FRWT": `file` and SQLite's tools tell whose database it is
 
 

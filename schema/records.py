@@ -47,14 +47,24 @@ class Companion:
 
 @dataclass(frozen=True, kw_only=True)
 class ArrivalRecord:
-    """A primary file as the directory walk found it."""
+    """A primary file as the directory walk found it; `ctime_ns` is None where none did."""
 
     path: bytes
     root: bytes
     size_bytes: int
     mtime_ns: int
     inode: int
+    ctime_ns: int | None = None
     companions: tuple[Companion, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedFolderRecord:
+    """A watched folder as it was last there: where its name led, and on which mount it lay."""
+
+    configured: bytes
+    path: bytes
+    mount_point: bytes
 
 
 @dataclass(frozen=True, kw_only=True)

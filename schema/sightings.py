@@ -103,6 +103,7 @@ def stat_values(arrival: ArrivalRecord) -> dict[str, Any]:
         "size_bytes": arrival.size_bytes,
         "mtime_ns": arrival.mtime_ns,
         "inode": _signed(arrival.inode),
+        "ctime_ns": arrival.ctime_ns,
         "companions": companions_to_json(arrival.companions),
     }
 
@@ -133,6 +134,8 @@ def _change(row: AnyRow | None, arrival: ArrivalRecord) -> Change:
         return Change.SAME
     if row.state in _PATIENT:
         same = same and found == known and row.inode == _signed(arrival.inode)
+        # Rights that were repaired are worth a new try; of a finished file they mean nothing.
+        same = same and (row.ctime_ns is None or row.ctime_ns == arrival.ctime_ns)
         return Change.SAME if same else Change.CHANGED
     # A companion that has gone takes nothing away: raw files are archived one by one.
     same = same and found <= known
@@ -150,6 +153,7 @@ def _live_rows(connection: Connection, paths: Sequence[bytes]) -> dict[bytes, An
         SourceFile.size_bytes,
         SourceFile.mtime_ns,
         SourceFile.inode,
+        SourceFile.ctime_ns,
         SourceFile.companions,
         SourceFile.session_id,
     )

@@ -83,7 +83,8 @@ class SourceFile(Base):
 
     `attempts` counts the failed readings since the file last changed, `child_deaths` the
     processes that died with it. `present` says whether the raw file is still there; archiving
-    it removes no result. `companions` is JSON, see `schema.serial`.
+    it removes no result. `companions` is JSON, see `schema.serial`. `ctime_ns` shows that the
+    rights of a file that could not be read were repaired.
     """
 
     __tablename__ = "source_file"
@@ -136,6 +137,27 @@ class SourceFile(Base):
     finished_at_utc: Mapped[datetime | None] = mapped_column(UtcTime)
     boot_id: Mapped[str | None] = mapped_column(Text)
     pid: Mapped[int | None]
+    ctime_ns: Mapped[int | None]
+
+
+class WatchedFolder(Base):
+    """A watched folder as it was last there.
+
+    `configured` is its name in the configuration, `path` what that led to; `mount_point` is where
+    the disk or share was mounted that held it.
+    """
+
+    __tablename__ = "watched_folder"
+    __table_args__ = (
+        CheckConstraint("typeof(configured) = 'blob'", name="configured"),
+        CheckConstraint("typeof(path) = 'blob'", name="path"),
+        CheckConstraint("typeof(mount_point) = 'blob'", name="mount_point"),
+    )
+
+    configured: Mapped[bytes] = mapped_column(PathBytes, primary_key=True)
+    path: Mapped[bytes] = mapped_column(PathBytes)
+    mount_point: Mapped[bytes] = mapped_column(PathBytes)
+    seen_at_utc: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class FieldOfView(Base):

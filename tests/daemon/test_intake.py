@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from daemon.config import WatchConfig
 from daemon.intake import Intake
+from daemon.roots import Root, RootVanished
 from daemon.settle import SettleTracker
 from daemon.spool import spool_arrival
-from daemon.walk import Root, single
+from daemon.walk import Walked, single, walk
 from daemon.watcher import Hint, HintKind
 from schema import ledger, sessions, store
 from schema.ledger import LedgerEntry
@@ -35,7 +36,20 @@ class Watch:
         return NOW + timedelta(seconds=self.seconds)
 
     def walk(self) -> None:
-        self.intake.walk(self.connection, self.now, self.seconds)
+        try:
+            walked = walk(self.root)
+        except RootVanished:
+            self.intake.lose(self.root)
+            return
+        begun = self.seconds
+        self.intake.find(self.root)
+        self.take_in(walked, begun)
+
+    def take_in(self, walked: Walked, begun: float) -> None:
+        """A walk that began then has ended."""
+        arrivals = walked.arrivals
+        self.intake.take_in_walked(self.connection, arrivals, begun, self.now, self.seconds)
+        self.intake.note_walked(self.connection, self.root, walked, begun)
 
     def hear(self, *hints: tuple[HintKind, Path | bytes]) -> None:
         heard = [Hint(kind=kind, path=os.fsencode(path)) for kind, path in hints]
@@ -338,22 +352,19 @@ def test_an_unmounted_root_freezes_its_files(connection, folder):
     watch.hear((HintKind.CHANGED, settling))
     assert (watch.entry(settled), watch.entry(settling)) == before
     assert watch.intake.vanished == {root.path}
-    assert watch.intake.frozen() == (root.path,)
     assert watch.intake.unsettled == 0
-    assert ledger.next_ready(connection, watch.now, 9, frozen=watch.intake.frozen()) == ()
-    assert "is not there" in watch.intake.warnings()[0]
+    assert ledger.next_ready(connection, watch.now, 9, frozen=watch.intake.vanished) == ()
 
     folder.with_name("elsewhere").rename(folder)
     watch.settle()
     assert watch.state(settling) is FileState.READY
-    assert watch.intake.warnings() == ()
-    assert watch.intake.frozen() == ()
+    assert watch.intake.vanished == frozenset()
 
 
 def test_an_empty_mount_point_in_place_of_the_share_freezes_its_files(connection, folder):
     path = write(folder / "a.dm4")
     root = Root.of(WatchConfig(folder=folder))
-    below = replace(root, device=root.device + 1, device_below=root.device)
+    below = replace(root, mount_point=folder)
     watch = Watch(connection, root)
     watch.settle()
     path.unlink()

@@ -5,7 +5,6 @@ Real files in a real folder, a ledger in memory; the model is what the files are
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -13,18 +12,18 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sqlalchemy import StaticPool, create_engine
 
 from daemon.config import WatchConfig
 from daemon.intake import Intake
+from daemon.roots import Root
 from daemon.settle import SettleTracker
-from daemon.walk import Root
+from daemon.walk import walk
 from daemon.watcher import Hint, HintKind
 from schema import ledger
 from schema.ledger import LedgerEntry
 from schema.records import ArrivalRecord, FileState
-from schema.script import statements
 from tests.daemon.moments import NOW
+from tests.schema.memory import database_in_memory
 
 NAMES = ("a.dm4", "b.mrc", "x_1.ser", "x.emi")
 names = st.sampled_from(NAMES)
@@ -37,14 +36,8 @@ class Acquisition(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.engine = create_engine(
-            "sqlite://",
-            creator=lambda: sqlite3.connect(":memory:", isolation_level=None),
-            poolclass=StaticPool,
-        )
+        self.engine = database_in_memory()
         self.connection = self.engine.connect()
-        for statement in statements("migrations", "versions", "0001_first_tables.sql"):
-            self.connection.exec_driver_sql(statement)
         self.root = Root.of(WatchConfig(folder=self.folder))
         self.seconds = 0.0
         self.now = NOW
@@ -113,7 +106,11 @@ class Acquisition(RuleBasedStateMachine):
 
     @rule()
     def walk(self):
-        self.intake.walk(self.connection, self.now, self.seconds)
+        walked = walk(self.root)
+        self.intake.take_in_walked(
+            self.connection, walked.arrivals, self.seconds, self.now, self.seconds
+        )
+        self.intake.note_walked(self.connection, self.root, walked, self.seconds)
 
     @rule()
     def hear(self):

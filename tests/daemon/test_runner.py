@@ -124,6 +124,29 @@ def assert_good(outcome: Outcome) -> None:
     assert len(outcome.results) == 1
 
 
+def test_a_share_that_does_not_answer_costs_its_file_an_attempt(running, monkeypatch):
+    goes_on = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr("daemon.runner.COPY_SECONDS", 0.2)
+        patch.setattr("daemon.runner.spool_arrival", lambda *_: goes_on.wait(60))
+        outcome = running.attempt("frame")
+    assert (outcome.kind, outcome.code) == (OutcomeKind.IO_FAILED, "io_error")
+    assert "no answer" in outcome.message
+    assert running.attempt("frame").kind is OutcomeKind.DONE
+    goes_on.set()
+
+
+def test_a_stop_does_not_wait_for_a_share_that_does_not_answer(own, monkeypatch):
+    goes_on = threading.Event()
+    monkeypatch.setattr("daemon.runner.spool_arrival", lambda *_: goes_on.wait(60))
+    own.runner.submit(own.job("frame"))
+    before = time.monotonic()
+    own.runner.stop(grace_seconds=0.5)
+    assert time.monotonic() - before < LONG
+    assert own.outcome().kind is OutcomeKind.ABANDONED
+    goes_on.set()
+
+
 def test_a_good_file_is_done_and_leaves_the_spool_empty(running):
     job = running.job("good")
     running.runner.submit(job)

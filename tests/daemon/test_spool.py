@@ -13,8 +13,9 @@ import pytest
 from daemon import spool
 from daemon.config import WatchConfig
 from daemon.errors import DaemonCode
+from daemon.roots import Root
 from daemon.spool import CannotSpool, ChangedWhileCopied, spool_arrival
-from daemon.walk import Root, walk
+from daemon.walk import walk
 from schema.records import ArrivalRecord
 
 LIMIT = 10 * 2**20

@@ -19,6 +19,7 @@ from daemon.clock import Clock
 from daemon.config import Config, StateConfig, WatchConfig
 from daemon.desk import Desk
 from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
+from daemon.pulse import Pulse
 from daemon.runner import FileJob, Outcome, OutcomeKind
 from daemon.supervisor import Moment, Supervisor, boot_id
 from schema import ledger, sessions
@@ -26,6 +27,7 @@ from schema.guard import Guard
 from schema.ledger import LedgerEntry
 from schema.records import FileState
 from schema.state import StateFolder
+from tests.daemon.lookouts import PromptLookout
 from tests.daemon.moments import NOW
 from tests.daemon.results import result_of
 
@@ -43,6 +45,7 @@ class Player:
         self.stage = "analysing"
         self.fails_to_start = False
         self.is_ready = False
+        self.pulse = Pulse()
 
     def start(self) -> None:
         self.is_ready = not self.fails_to_start
@@ -108,6 +111,7 @@ class Daemon:
             once=once,
             only=only,
             show=self._show,
+            make_lookout=PromptLookout,
         )
         return self.supervisor
 
@@ -433,7 +437,7 @@ def test_the_state_folder_is_looked_after_every_five_seconds(daemon, caplog):
     daemon.assure = assure
     with pytest.raises(StateFolderLost, match="gone"):
         daemon.run(once=False)
-    assert max(late - early for early, late in pairwise(asked)) < 8  # a tick is half a second
+    assert max(late - early for early, late in pairwise(asked)) < 10  # on a clock that jumps ahead
     assert daemon.moments[-1].warnings == ("the log is long",)
     assert caplog.text.count("the log is long") == 1
 

@@ -2,16 +2,15 @@
 
 import errno
 import os
-import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from daemon.config import WatchConfig
-from daemon.walk import Root, RootVanished, holds, single, survey, walk
+from daemon.roots import Root, RootVanished
+from daemon.walk import holds, single, survey, walk
 
 
 def root_of(folder: Path, **options) -> Root:
@@ -141,8 +140,9 @@ def test_ten_thousand_files_are_looked_at_once_each(folder):
     count = 10_000
     for number in range(count):
         os.close(os.open(folder / f"f{number:05d}_1.ser", os.O_CREAT))
-    calls = calls_made(lambda: walk(root_of(folder)))
-    assert calls["scandir"] == 2  # once to see that the root is a folder, once to walk it
+    root = root_of(folder)
+    calls = calls_made(lambda: walk(root))
+    assert calls["scandir"] == 1
     assert calls["stat"] < count + 100
     assert calls.total() < 200 * count
 
@@ -194,54 +194,6 @@ def test_a_root_that_is_gone_has_vanished(folder):
         walk(root)
     with pytest.raises(RootVanished):
         survey(root, root.path, [b"a.dm4"])
-
-
-def test_a_root_on_another_device_has_vanished(folder):
-    root = root_of(folder)
-    with pytest.raises(RootVanished):
-        walk(replace(root, device=root.device + 1, device_below=root.device))
-
-
-MOUNTED = """
-import os, subprocess, sys
-from pathlib import Path
-from daemon.config import WatchConfig
-from daemon.walk import Root, is_there
-point = Path(sys.argv[1])
-mount = lambda: subprocess.run(["mount", "-t", "tmpfs", "none", point], check=True)
-mount()
-(point / "acq").mkdir()
-roots = [Root.of(WatchConfig(folder=folder)) for folder in (point, point / "acq")]
-print([is_there(root) for root in roots])
-subprocess.run(["umount", point], check=True)
-(point / "acq").mkdir()
-print([is_there(root) for root in roots])
-subprocess.run(["mount", "-t", "tmpfs", "none", point.parent], check=True)  # takes its number
-point.mkdir()
-mount()
-(point / "acq").mkdir()
-print([root.device == os.stat(root.path).st_dev for root in roots])
-print([is_there(root) for root in roots])
-"""
-
-
-def test_a_share_is_gone_while_unmounted_and_there_when_mounted_again(tmp_path):
-    point = tmp_path / "mnt" / "share"
-    point.mkdir(parents=True)
-    command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", MOUNTED]
-    try:
-        run = subprocess.run([*command, point], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no unshare")
-    if "unshare" in run.stderr or "permission denied" in run.stderr:
-        pytest.skip(f"no mounts here: {run.stderr.strip()}")
-    assert run.stderr == ""
-    assert run.stdout.splitlines() == [
-        "[True, True]",
-        "[False, False]",
-        "[False, False]",
-        "[True, True]",
-    ]
 
 
 def test_a_root_that_is_a_file_is_no_root(folder):

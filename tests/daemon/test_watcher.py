@@ -13,7 +13,8 @@ from watchdog.events import FileClosedEvent, FileCreatedEvent, FileSystemEvent
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD
 
 from daemon.config import WatchConfig
-from daemon.walk import Root
+from daemon.mounts import Mount
+from daemon.roots import Root
 from daemon.watcher import Hint, HintHandler, HintKind, Watcher
 from tests.daemon.moments import wait_until
 
@@ -246,7 +247,8 @@ def test_where_everything_is_polled_there_is_no_observer(started, folder):
 
 @pytest.mark.parametrize(("kind", "mode"), [("cifs", "polling"), ("ext4", "events")])
 def test_auto_decides_by_the_file_system(started, monkeypatch, kind, mode):
-    monkeypatch.setattr("daemon.watcher.file_system_type", lambda folder: kind)
+    mount = Mount(point=Path("/"), file_system=kind)
+    monkeypatch.setattr("daemon.watcher.mount_of", lambda folder: mount)
     watcher = started(poll="auto")
     assert watcher.mode(watcher._roots[0]) == mode
     assert watcher.polls == (mode == "polling")
@@ -266,7 +268,8 @@ FEW_WATCHES = """
 import sys
 from pathlib import Path
 from daemon.config import WatchConfig
-from daemon.walk import Root, walk
+from daemon.roots import Root
+from daemon.walk import walk
 from daemon.watcher import HintKind, Watcher
 from tests.daemon.moments import wait_until
 

@@ -1,18 +1,16 @@
 """Whatever happens in whatever order, every file seen is in exactly one state."""
 
-import sqlite3
 from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import StaticPool, create_engine
 
 from schema import ledger, sightings, store
 from schema.errors import LedgerError
 from schema.records import Companion, FileState
-from schema.script import statements
 from tests.schema.examples import NOW, arrival, result, sha256
+from tests.schema.memory import database_in_memory
 
 names = st.sampled_from(("a.dm4", "b.mrc", "c.ser", "c.emi"))
 picks = st.integers(0, 5)
@@ -23,14 +21,8 @@ class Ledger(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.engine = create_engine(
-            "sqlite://",
-            creator=lambda: sqlite3.connect(":memory:", isolation_level=None),
-            poolclass=StaticPool,
-        )
+        self.engine = database_in_memory()
         self.connection = self.engine.connect()
-        for statement in statements("migrations", "versions", "0001_first_tables.sql"):
-            self.connection.exec_driver_sql(statement)
         self.now = NOW
         self.paths: set[bytes] = set()
         self.revisions = 0

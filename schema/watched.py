@@ -1,0 +1,31 @@
+"""The watched folders as they were last there, so that an absent share is known for what it is."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.sqlite import insert
+
+from schema.records import WatchedFolderRecord
+from schema.tables import WatchedFolder
+
+
+def remember(connection: Connection, folder: WatchedFolderRecord, now: datetime) -> None:
+    """Write down where a folder was found; what was known of it before is forgotten."""
+    values = {
+        "path": folder.path,
+        "mount_point": folder.mount_point,
+        "seen_at_utc": now,
+    }
+    statement = insert(WatchedFolder).values(configured=folder.configured, **values)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[WatchedFolder.configured], set_=values)
+    )
+
+
+def remembered(connection: Connection, configured: bytes) -> WatchedFolderRecord | None:
+    """Where the folder of this name in the configuration was last; None where it never was."""
+    query = select(WatchedFolder.configured, WatchedFolder.path, WatchedFolder.mount_point).where(
+        WatchedFolder.configured == configured
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else WatchedFolderRecord(**row._mapping)
