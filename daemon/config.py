@@ -48,6 +48,10 @@ class WatchConfig(Section):
     """Used, and recorded as `config`, only where a file states none."""
     ignore: tuple[str, ...] = ()
     """Shell patterns of file names that are never looked at."""
+    files_per_hour: int = Field(default=50_000, gt=0)
+    """New files beyond it are taken in later: more than a GPU can analyse in that time."""
+    bytes_per_hour: int = Field(default=4 * 2**40, gt=0)
+    """The same in bytes, more than the fastest cameras write."""
 
 
 class IntakeConfig(Section):

@@ -40,8 +40,8 @@ class Desk:
         self._state = state
         self._session_changed = session_changed
 
-    def serve(self, kind: str, now: datetime, values: Mapping[str, Any]) -> Answer:
-        """Do what is asked.
+    def serve(self, kind: str, now: datetime, values: Mapping[str, Any], key: str = "") -> Answer:
+        """Do what is asked; asked again under the same key, it is not done twice.
 
         Raises:
             DaemonError: it cannot be done, and why.
@@ -54,13 +54,17 @@ class Desk:
         }
         if kind not in verbs:
             raise DaemonError(f"this daemon does not know the request {kind!r}")
-        return verbs[kind](values, now)
+        return verbs[kind]({**values, "key": key}, now)
 
     def start_session(self, values: Mapping[str, Any], now: datetime) -> Answer:
         """Open a session; one that is open ends now."""
         folder = values.get("folder")
+        key = _uuid(values)
+        with self._engine.begin() as connection:
+            if (started := sessions.find_uuid(connection, key)) is not None:  # and never answered
+                return {"uuid": key, "name": sessions.find(connection, started).name}
         session = SessionRecord(
-            uuid=str(uuid.uuid4()),
+            uuid=key,
             name=_name(values),
             started_at_utc=now,
             sample=_text(values, "sample"),
@@ -136,6 +140,14 @@ def _take_in(connection: Connection, path: bytes, now: datetime) -> int:
     if sighting.state is FileState.PROCESSING:
         raise DaemonError(f"{printable(path)} is being analysed right now")
     return sighting.source_file_id
+
+
+def _uuid(values: Mapping[str, Any]) -> str:
+    """The key of the request, which a daemon that was killed finds again; else a new one."""
+    try:
+        return str(uuid.UUID(values.get("key", "")))
+    except ValueError:
+        return str(uuid.uuid4())
 
 
 def _name(values: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from daemon.allowance import Allowance, Hourly
 from daemon.bounded import DoesNotAnswer
 from daemon.clock import Clock
 from daemon.config import Config
@@ -73,6 +74,7 @@ class Folders:
         self._beat = beat
         self._roots = tuple(roots)
         self._watcher = Watcher(self._roots, config.intake.poll)
+        self._allowance = Allowance({root.path: _hourly(root) for root in self._roots})
         self._intake = self._new_intake()
         self._looked = {
             root.path: _Looked(lookout=make_lookout(root, clock.monotonic)) for root in self._roots
@@ -173,6 +175,9 @@ class Folders:
         for path in sorted(self.absent):
             what = "does not answer" if self._looked[path].is_silent else "is not there"
             found.append(f"{printable(path)} {what}; its files are left as they were")
+        for path in sorted(self._allowance.spent(self._clock.monotonic())):
+            words = "has brought more new files within the hour than are allowed; the others wait"
+            found.append(f"{printable(path)} {words}")
         return tuple(found)
 
     def shown(self) -> tuple[WatchedFolder, ...]:
@@ -200,7 +205,7 @@ class Folders:
     def _new_intake(self) -> Intake:
         waits = self._config.intake
         tracker = SettleTracker(waits.quiet_seconds, waits.quiet_seconds_without_events)
-        return Intake(self._roots, tracker, self._watcher.is_polled)
+        return Intake(self._roots, tracker, self._watcher.is_polled, self._allowance)
 
     def _take_up_strays(self) -> None:
         if self._strays:
@@ -245,6 +250,10 @@ class Folders:
     def _walk_seconds(self) -> float:
         intake = self._config.intake
         return intake.poll_walk_seconds if self._watcher.polls else intake.walk_seconds
+
+
+def _hourly(root: Root) -> Hourly:
+    return Hourly(files=root.config.files_per_hour, bytes=root.config.bytes_per_hour)
 
 
 def opened_roots(config: Config, engine: Engine) -> list[Root]:

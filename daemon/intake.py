@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from analysis.errors import ErrorCode
 from analysis.readers import primary_of
+from daemon.allowance import Allowance
 from daemon.names import printable
 from daemon.roots import Root, RootVanished
 from daemon.settle import SettleTracker, Stamp
@@ -21,7 +22,7 @@ from daemon.walk import Walked, holds, single, survey
 from daemon.watcher import Hint, HintKind
 from schema import ledger, sightings
 from schema.records import ArrivalRecord, FileState, SessionRecord
-from schema.sightings import Sighting
+from schema.sightings import Change, Sighting
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Intake:
         roots: the watched folders.
         tracker: decides when a file has settled.
         is_polled: whether a root is looked at by the walk alone.
+        allowance: how many new files each may bring.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class Intake:
         roots: Sequence[Root],
         tracker: SettleTracker,
         is_polled: Callable[[Root], bool] = lambda _: False,
+        allowance: Allowance | None = None,
     ) -> None:
+        self._allowance = allowance or Allowance({})
         self._roots = roots
         self._tracker = tracker
         self._is_polled = is_polled
@@ -217,14 +221,28 @@ class Intake:
         `looked_at`: the earliest time at which they were looked at, where that was not just now.
         """
         seen: list[Sighting] = []
-        known = [arrival for arrival in arrivals if arrival.path not in self._foreign]
+        of_ours = [arrival for arrival in arrivals if arrival.path not in self._foreign]
+        known = self._allowed(connection, of_ours, seconds)
         for session_id, group in self._by_session(known):
             found = sightings.observe(connection, group, session_id, now)
             for arrival, sighting in zip(group, found, strict=True):
+                if sighting.change is Change.NEW:
+                    self._allowance.take(arrival.root, 1, arrival.size_bytes, seconds)
                 self._place(connection, arrival, sighting, now, (seconds, looked_at))
             ledger.settle(connection, [sighting.source_file_id for sighting in found])
             seen.extend(found)
         return tuple(seen)
+
+    def _allowed(
+        self, connection: Connection, arrivals: Sequence[ArrivalRecord], seconds: float
+    ) -> Sequence[ArrivalRecord]:
+        """Without the new files of folders that have brought too many: they are found later."""
+        spent = self._allowance.spent(seconds)
+        if not spent:
+            return arrivals
+        late = [arrival.path for arrival in arrivals if arrival.root in spent]
+        known = sightings.known(connection, late)
+        return [a for a in arrivals if a.root not in spent or a.path in known]
 
     def _place(
         self,

@@ -12,10 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from daemon import requests
@@ -30,6 +32,7 @@ from daemon.ladder import ONCE_IO_TRIES
 from daemon.lookout import Lookout
 from daemon.names import printable
 from daemon.notify import READY, STOPPING, extend_timeout, notify, status
+from daemon.orphans import settle_orphans
 from daemon.owning import OwnedState
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
 from daemon.snapshot import CurrentFile, Moment
@@ -113,6 +116,7 @@ class Supervisor:
         self._due: dict[str, float] = {}
         self._stopping = False
         self._starts_over = False
+        self._last_root = b""
         self._announced = False
         self._outcomes: deque[Outcome] = deque()
 
@@ -156,6 +160,7 @@ class Supervisor:
             if self._once and self._only is None:
                 ledger.reopen(connection, ledger.waiting(connection, self._folders.paths), now=now)
             self._folders.session = sessions.open_session(connection)
+        settle_orphans(self._engine, self._state, now)
         if interrupted:
             log.info("%d files were interrupted and are taken up again", interrupted)
         self._runner.start()
@@ -274,15 +279,27 @@ class Supervisor:
             return
         now = self._clock.utc()
         with self._engine.begin() as connection:
-            waiting = ledger.next_ready(
-                connection, now, limit=1, only=self._only, frozen=self._folders.absent
-            )
-            if not waiting:
+            entry = self._next(connection, now)
+            if entry is None:
                 return
-            entry = waiting[0]
             ledger.begin(connection, entry.source_file_id, boot_id(), os.getpid(), now)
             session = sessions.find(connection, entry.session_id) if entry.session_id else None
+        self._last_root = entry.root
         self._runner.submit(self._job(entry, session))
+
+    def _next(self, connection: Connection, now: datetime) -> LedgerEntry | None:
+        """The file whose turn it is. Folders take turns: a rush in one holds up no other."""
+        absent = self._folders.absent
+        first = self._first(connection, now, absent)
+        if first is None or first.priority > 0 or first.root != self._last_root:
+            return first
+        return self._first(connection, now, absent | {self._last_root}) or first
+
+    def _first(
+        self, connection: Connection, now: datetime, frozen: frozenset[bytes]
+    ) -> LedgerEntry | None:
+        found = ledger.next_ready(connection, now, limit=1, only=self._only, frozen=frozen)
+        return found[0] if found else None
 
     def _job(self, entry: LedgerEntry, session: SessionRecord | None) -> FileJob:
         configured = (size for root, size in self._calibrations if entry.path.startswith(root))
@@ -302,7 +319,9 @@ class Supervisor:
 
     def _serve_requests(self) -> None:
         for request in requests.pending(self._state.path):
-            requests.serve(request, partial(self._desk.serve, request.kind, self._clock.utc()))
+            now, key = self._clock.utc(), request.path.stem
+            verb = partial(self._desk.serve, request.kind, now, key=key)
+            requests.serve(request, verb)
 
     def _session_changed(self, session: tuple[int, SessionRecord] | None) -> None:
         self._folders.session = session

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from schema import ledger, masks, sessions, sightings, store
 from schema.errors import MaskFileError, SchemaError
+from schema.ledger import LedgerEntry
 from schema.masks import Heading
 from schema.records import ArrivalRecord, FileState, OriginRecord
 from schema.state import StateFolder
@@ -63,7 +64,7 @@ def rebuild(
     known = sessions.read_files(state)
     for session in known:
         sessions.restore(connection, session)
-    found, left_out = _survey(state)
+    found, left_out = _survey(sorted(state.masks.glob("*/[!.]*.h5")))
     done, files = 0, 0
     for group in _in_order(found):
         try:
@@ -81,10 +82,44 @@ def rebuild(
     )
 
 
-def _survey(state: StateFolder) -> tuple[list[_Found], list[tuple[Path, str]]]:
+def adopt(connection: Connection, paths: Sequence[Path], now: datetime) -> int:
+    """How many results of mask files without a row got theirs; their raw files are gone.
+
+    A file whose newest revision is another one, or that has its verdict, is left alone.
+
+    Args:
+        connection: in a transaction.
+        paths: mask files.
+        now: aware UTC.
+    """
+    found, _ = _survey(paths)
+    count = 0
+    for group in _in_order(found):
+        known = ledger.entry_at(connection, group[0].origin.path)
+        if known is not None and not _is_of(known, group[0].origin):
+            continue
+        if known is not None:
+            ledger.reopen(connection, [known.source_file_id], now=now)
+        try:
+            _commit(connection, group)
+        except MaskFileError:  # `doctor` names it
+            continue
+        gone = ledger.entry_at(connection, group[0].origin.path)
+        if gone is not None:
+            ledger.set_present(connection, [gone.source_file_id], False)
+        count += len(group)
+    return count
+
+
+def _is_of(known: LedgerEntry, origin: OriginRecord) -> bool:
+    same = (known.size_bytes, known.mtime_ns) == (origin.size_bytes, origin.mtime_ns)
+    return same and known.state not in (FileState.PROCESSING, FileState.SUPERSEDED)
+
+
+def _survey(paths: Sequence[Path]) -> tuple[list[_Found], list[tuple[Path, str]]]:
     found: list[_Found] = []
     damaged: list[tuple[Path, str]] = []
-    for path in sorted(state.masks.glob("*/[!.]*.h5")):
+    for path in paths:
         try:
             found.append(
                 _Found(path=path, heading=masks.read_heading(path), origin=masks.read_origin(path))

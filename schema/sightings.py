@@ -91,6 +91,11 @@ def observe(
     )
 
 
+def known(connection: Connection, paths: Sequence[bytes]) -> frozenset[bytes]:
+    """Those of these paths that were seen before."""
+    return frozenset(_last_revisions(connection, paths))
+
+
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """The items in parts that fit one statement."""
     for start in range(0, len(items), _BATCH):

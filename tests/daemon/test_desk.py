@@ -59,6 +59,16 @@ def put(owner: Engine, path: Path, state: FileState) -> int:
     return file_id
 
 
+def test_a_session_asked_for_again_under_the_same_key_is_the_same(desk, owner):
+    """A daemon that was killed before it answered finds the request again."""
+    key, values = "0123456789abcdef0123456789abcdef", {"name": "morning"}
+    first = desk.serve("session_start", NOW, values, key)
+    assert desk.serve("session_start", LATER, values, key) == first
+    with owner.begin() as connection:
+        assert len(sessions.all_sessions(connection)) == 1
+        assert sessions.open_session(connection)[1].started_at_utc == NOW
+
+
 def test_a_session_is_a_row_and_a_file(desk, owner, state, announced):
     answer = desk.serve("session_start", NOW, {"name": "morning", "sample": "CdSe", "run": "7"})
     with owner.begin() as connection:

@@ -270,3 +270,27 @@ def test_rights_that_change_after_the_verdict_change_nothing(two):
     two.folders.walk_all()
     two.wait(15)
     assert two.state_of(path) is FileState.DONE
+
+
+def test_a_folder_beyond_its_allowance_waits_and_loses_nothing(two):
+    watch = two.config.watch[0].model_copy(update={"files_per_hour": 3})
+    two.config = two.config.model_copy(update={"watch": (watch, two.config.watch[1])})
+    for number in range(3):
+        (two.first / f"a{number}.dm4").touch()
+    two.make().start()
+    two.wait(15)
+    (two.first / "late.dm4").touch()
+    (two.second / "b.dm4").touch()
+    two.folders.walk_all()
+    two.wait(15)
+    assert two.state_of(two.first / "late.dm4") is None
+    assert two.state_of(two.second / "b.dm4") is FileState.READY
+    assert [w for w in two.folders.warnings() if "first has brought more" in w]
+    (two.first / "a0.dm4").write_text("those that are known may still change")
+    two.folders.walk_all()
+    two.turn()
+    assert two.state_of(two.first / "a0.dm4") is FileState.SETTLING
+    two.seconds += 3600
+    two.wait(75)
+    assert two.state_of(two.first / "late.dm4") is FileState.READY
+    assert two.folders.warnings() == ()

@@ -299,6 +299,33 @@ def test_files_of_a_share_that_went_wait_and_once_says_so(daemon, folder):
     assert [daemon.entry(path).state for path in paths] == [FileState.DONE] * 2
 
 
+def test_folders_take_turns_so_that_a_rush_in_one_holds_up_no_other(daemon, folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    watch = (*daemon.config.watch, WatchConfig(folder=other))
+    daemon.config = daemon.config.model_copy(update={"watch": watch})
+    for number in range(6):
+        write(folder / f"{number}.dm4")
+    for number in range(2):
+        write(other / f"{number}.dm4")
+    assert daemon.run() is Exit.DONE
+    order = [os.path.basename(job.arrival.root) for job in daemon.player.jobs]
+    assert order[:4].count(b"other") == 2
+    assert order[4:] == [b"acquisition"] * 4
+
+
+def test_what_is_named_by_hand_comes_before_the_other_folders_turn(daemon, folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    watch = (*daemon.config.watch, WatchConfig(folder=other))
+    daemon.config = daemon.config.model_copy(update={"watch": watch})
+    wanted = [write(folder / f"{number}.dm4") for number in range(3)]
+    write(other / "0.dm4")
+    Desk(daemon.owner, daemon.state).analyse({"paths": [str(path) for path in wanted]}, NOW)
+    assert daemon.run() is Exit.DONE
+    assert os.path.basename(daemon.player.jobs[-1].arrival.root) == b"other"
+
+
 def test_requests_are_served_and_move_the_session(daemon, folder):
     request = requests.folder_of(daemon.state.path)
     request.mkdir()

@@ -1,0 +1,129 @@
+"""Masks that a killed daemon left without a row end up with one, or go."""
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon.orphans import settle_orphans
+from daemon.walk import single
+from schema import ledger, masks, queries, sightings
+from schema.checkup import strays
+from schema.records import FileState
+from schema.state import StateFolder
+from tests.daemon.moments import NOW
+from tests.schema.examples import origin, particle, result
+
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def raw(folder: Path) -> Path:
+    """A raw file."""
+    path = folder / "a.dm4"
+    path.write_text("x")
+    return path
+
+
+def leave(state: StateFolder, raw: Path) -> Path:
+    """The mask file of a result of this raw file, without a row."""
+    record = result(particles=(particle(),))
+    status = raw.stat()
+    came_from = replace(
+        origin(),
+        path=os.fsencode(raw),
+        root=os.fsencode(raw.parent),
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+    )
+    return masks.write(
+        state.path,
+        record.analysis.mask_path,
+        labels=None,
+        probability=None,
+        probability_pixel_size_nm=None,
+        pixel_size_nm=None,
+        record=record,
+        origin=came_from,
+    )
+
+
+def see(owner: Engine, raw: Path) -> int:
+    """The raw file is ready."""
+    arrival = single(os.fsencode(raw))
+    with owner.begin() as connection:
+        (sighting,) = sightings.observe(connection, [arrival], None, NOW)
+        ledger.ready(connection, sighting.source_file_id, arrival, NOW)
+    return sighting.source_file_id
+
+
+def without_rows(owner: Engine, state: StateFolder) -> int:
+    with owner.connect() as connection:
+        return len(strays(connection, state).without_rows)
+
+
+@pytest.mark.parametrize("was_seen", [True, False])
+def test_results_of_a_raw_file_that_has_gone_become_rows(owner, state, raw, was_seen):
+    leave(state, raw)
+    if was_seen:
+        see(owner, raw)
+    raw.unlink()
+    settle_orphans(owner, state, LATER)
+    with owner.connect() as connection:
+        entry = ledger.entry_at(connection, os.fsencode(raw))
+        found = queries.micrographs(connection, [entry.source_file_id])
+    assert (entry.state, entry.present) == (FileState.DONE, False)
+    assert [one.particle_count for one in found] == [1]
+    assert without_rows(owner, state) == 0
+
+
+def test_results_of_a_raw_file_that_is_there_wait_for_its_next_attempt(owner, state, raw):
+    path = leave(state, raw)
+    file_id = see(owner, raw)
+    settle_orphans(owner, state, LATER)
+    assert path.exists()
+    with owner.connect() as connection:
+        assert ledger.entry(connection, file_id).state is FileState.READY
+
+
+def test_results_wait_where_the_whole_folder_is_away(owner, state, raw):
+    path = leave(state, raw)
+    see(owner, raw)
+    raw.parent.rename(raw.parent.with_name("away"))
+    settle_orphans(owner, state, LATER)
+    assert path.exists()
+    assert without_rows(owner, state) == 1
+
+
+@pytest.mark.parametrize("verdict", [ledger.quarantine, ledger.refuse])
+def test_frames_of_a_file_that_proved_unreadable_are_removed(owner, state, raw, verdict):
+    path = leave(state, raw)
+    file_id = see(owner, raw)
+    with owner.begin() as connection:
+        verdict(connection, file_id, "truncated", "It ends early.", NOW)
+    settle_orphans(owner, state, LATER)
+    assert not path.exists()
+    with owner.connect() as connection:
+        assert ledger.entry(connection, file_id).state not in (FileState.DONE, FileState.READY)
+
+
+def test_what_was_written_anew_since_does_not_become_the_old_file(owner, state, raw):
+    leave(state, raw)
+    raw.write_text("something else")
+    file_id = see(owner, raw)
+    raw.unlink()
+    settle_orphans(owner, state, LATER)
+    with owner.connect() as connection:
+        assert ledger.entry(connection, file_id).state is FileState.READY
+
+
+def test_a_mask_file_that_is_damaged_is_named_and_let_be(owner, state, raw, caplog):
+    path = leave(state, raw)
+    path.write_bytes(b"no HDF5")
+    raw.unlink()
+    settle_orphans(owner, state, LATER)
+    assert path.name in caplog.text
+    assert path.exists()
