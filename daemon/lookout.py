@@ -34,7 +34,7 @@ class Lookout:
     """Walks a folder when asked to, and looks every second whether it is still the same.
 
     Args:
-        root: its mount point is kept up to date.
+        root: its mount is kept up to date.
         monotonic: clock in seconds.
     """
 
@@ -112,8 +112,7 @@ class Lookout:
 
     def _look(self) -> None:
         place = look(self.root)
-        if len(place.mount_point.parts) > len(self.root.mount_point.parts):
-            self.root.mount_point = place.mount_point  # a share was mounted over the folder
+        self.root.mount = place.mount  # a share may be mounted over the folder by now
         if not self._is_there or self._place not in (None, place):
             self._is_another = True
         self._place = place

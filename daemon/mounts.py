@@ -22,10 +22,14 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """Where the file system that holds a folder is mounted, and its type as the kernel names it."""
+    """Where the file system that holds a folder is mounted, its type, and what was mounted there.
+
+    `file_system` is as the kernel names it, `source` a device or a share.
+    """
 
     point: Path
     file_system: str
+    source: str
 
 
 def mount_of(folder: Path, mount_table: str | None = None) -> Mount:
@@ -36,7 +40,7 @@ def mount_of(folder: Path, mount_table: str | None = None) -> Mount:
         mount_table: text of /proc/self/mountinfo (see proc(5)); read where not given.
     """
     table = os.fsdecode(MOUNT_TABLE.read_bytes()) if mount_table is None else mount_table
-    found = Mount(point=Path("/"), file_system="unknown")
+    found = Mount(point=Path("/"), file_system="unknown", source="")
     for line in table.split("\n"):
         fields, _, rest = line.partition(" - ")
         if not rest:
@@ -44,7 +48,8 @@ def mount_of(folder: Path, mount_table: str | None = None) -> Mount:
         point = Path(_unescaped(fields.split(" ")[4]))
         # A later mount hides an earlier one at the same place, as a share does its autofs.
         if folder.is_relative_to(point) and len(point.parts) >= len(found.point.parts):
-            found = Mount(point=point, file_system=rest.split(" ")[0])
+            kind, source = rest.split(" ")[:2]
+            found = Mount(point=point, file_system=kind, source=_unescaped(source))
     return found
 
 

@@ -1,8 +1,9 @@
 """The watched folders: which they are, and whether what lies there is still they.
 
 A share that is not mounted leaves an empty folder behind, which must not be taken for one whose
-files were all deleted. So the mount point that held a folder is remembered: where nothing is
-mounted there any more, the folder has vanished, and its files are left as they were.
+files were all deleted. So the mount that held a folder is remembered: where nothing is mounted
+there any more, or something else that is empty (the service's own read-only view of the folder),
+the folder has vanished, and its files are left as they were.
 """
 
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from daemon.bounded import RESOLVE_SECONDS, within
 from daemon.config import WatchConfig
-from daemon.mounts import mount_of
+from daemon.mounts import Mount, mount_of
 from schema.records import WatchedFolderRecord
 
 
@@ -22,11 +23,11 @@ class RootVanished(Exception):
 
 @dataclass(kw_only=True)
 class Root:
-    """A watched folder; `mount_point` held it when it was seen last, and may lie deeper later."""
+    """A watched folder; `mount` held it when it was seen last, and may be another later."""
 
     config: WatchConfig
     path: bytes
-    mount_point: Path
+    mount: Mount
 
     @classmethod
     def of(cls, config: WatchConfig) -> "Root":
@@ -36,7 +37,7 @@ class Root:
             OSError: it is not there, no folder, or does not answer.
         """
         path = within(RESOLVE_SECONDS, lambda: _listed(config.folder))
-        return cls(config=config, path=os.fsencode(path), mount_point=mount_of(path).point)
+        return cls(config=config, path=os.fsencode(path), mount=mount_of(path))
 
     @property
     def record(self) -> WatchedFolderRecord:
@@ -44,7 +45,8 @@ class Root:
         return WatchedFolderRecord(
             configured=os.fsencode(self.config.folder),
             path=self.path,
-            mount_point=os.fsencode(self.mount_point),
+            mount_point=os.fsencode(self.mount.point),
+            mount_source=os.fsencode(_source(self.mount)),
         )
 
 
@@ -52,7 +54,7 @@ class Root:
 class Place:
     """What stands at the path of a root: two that differ are two folders, one after the other."""
 
-    mount_point: Path
+    mount: Mount
     device: int
     inode: int
 
@@ -73,7 +75,7 @@ def opened(config: WatchConfig, known: WatchedFolderRecord | None) -> Root:
         if known is None:
             raise
         return _absent(config, known)
-    if known is not None and _is_bare_mount_point(root, known):
+    if known is not None and _is_bare(root.path, known, root.mount):
         return _absent(config, known)
     return root
 
@@ -84,16 +86,18 @@ def look(root: Root) -> Place:
     Raises:
         RootVanished: nothing, or a folder over which the disk or share is not mounted now.
     """
-    point = mount_of(Path(os.fsdecode(root.path))).point
-    if len(point.parts) < len(root.mount_point.parts):
-        raise RootVanished(f"nothing is mounted at {root.mount_point}")
+    mount = mount_of(Path(os.fsdecode(root.path)))
+    if len(mount.point.parts) < len(root.mount.point.parts):
+        raise RootVanished(f"nothing is mounted at {root.mount.point}")
     try:
         status = os.stat(root.path)
+        if _source(mount) != _source(root.mount) and _is_bare(root.path, root.record, mount):
+            raise RootVanished(f"{_source(root.mount)} is not mounted at {root.mount.point}")
     except OSError as error:
         raise RootVanished(str(error.strerror)) from error
     if not stat.S_ISDIR(status.st_mode):
         raise RootVanished("it is no folder")
-    return Place(mount_point=point, device=status.st_dev, inode=status.st_ino)
+    return Place(mount=mount, device=status.st_dev, inode=status.st_ino)
 
 
 def _listed(folder: Path) -> Path:
@@ -102,18 +106,26 @@ def _listed(folder: Path) -> Path:
         return path
 
 
+def _source(mount: Mount) -> str:
+    return f"{mount.file_system} {mount.source}"
+
+
 def _absent(config: WatchConfig, known: WatchedFolderRecord) -> Root:
+    kind, _, source = os.fsdecode(known.mount_source).partition(" ")
     point = Path(os.fsdecode(known.mount_point))
-    return Root(config=config, path=known.path, mount_point=point)
+    mount = Mount(point=point, file_system=kind, source=source)
+    return Root(config=config, path=known.path, mount=mount)
 
 
-def _is_bare_mount_point(root: Root, known: WatchedFolderRecord) -> bool:
+def _is_bare(path: bytes, known: WatchedFolderRecord, mount: Mount) -> bool:
     """Whether the folder is only what shows where the share is not mounted.
 
     One with something in it has taken the place of the share: a disk was replaced, say.
     """
     was = Path(os.fsdecode(known.mount_point))
-    if root.path != known.path or len(root.mount_point.parts) >= len(was.parts):
+    is_deeper = len(mount.point.parts) > len(was.parts)
+    is_same = mount.point == was and os.fsencode(_source(mount)) == known.mount_source
+    if path != known.path or is_deeper or is_same:
         return False
-    with os.scandir(root.path) as entries:
+    with os.scandir(path) as entries:
         return next(entries, None) is None

@@ -65,6 +65,7 @@ class WatchedFolderRecord:
     configured: bytes
     path: bytes
     mount_point: bytes
+    mount_source: bytes
 
 
 @dataclass(frozen=True, kw_only=True)

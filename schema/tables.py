@@ -144,7 +144,7 @@ class WatchedFolder(Base):
     """A watched folder as it was last there.
 
     `configured` is its name in the configuration, `path` what that led to; `mount_point` is where
-    the disk or share was mounted that held it.
+    the disk or share was mounted that held it, `mount_source` which one that was.
     """
 
     __tablename__ = "watched_folder"
@@ -152,11 +152,13 @@ class WatchedFolder(Base):
         CheckConstraint("typeof(configured) = 'blob'", name="configured"),
         CheckConstraint("typeof(path) = 'blob'", name="path"),
         CheckConstraint("typeof(mount_point) = 'blob'", name="mount_point"),
+        CheckConstraint("typeof(mount_source) = 'blob'", name="mount_source"),
     )
 
     configured: Mapped[bytes] = mapped_column(PathBytes, primary_key=True)
     path: Mapped[bytes] = mapped_column(PathBytes)
     mount_point: Mapped[bytes] = mapped_column(PathBytes)
+    mount_source: Mapped[bytes] = mapped_column(PathBytes)
     seen_at_utc: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -1,5 +1,6 @@
 """The watched folders as they were last there, so that an absent share is known for what it is."""
 
+from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -14,6 +15,7 @@ def remember(connection: Connection, folder: WatchedFolderRecord, now: datetime)
     values = {
         "path": folder.path,
         "mount_point": folder.mount_point,
+        "mount_source": folder.mount_source,
         "seen_at_utc": now,
     }
     statement = insert(WatchedFolder).values(configured=folder.configured, **values)
@@ -24,8 +26,7 @@ def remember(connection: Connection, folder: WatchedFolderRecord, now: datetime)
 
 def remembered(connection: Connection, configured: bytes) -> WatchedFolderRecord | None:
     """Where the folder of this name in the configuration was last; None where it never was."""
-    query = select(WatchedFolder.configured, WatchedFolder.path, WatchedFolder.mount_point).where(
-        WatchedFolder.configured == configured
-    )
+    columns = [getattr(WatchedFolder, field.name) for field in fields(WatchedFolderRecord)]
+    query = select(*columns).where(WatchedFolder.configured == configured)
     row = connection.execute(query).one_or_none()
     return None if row is None else WatchedFolderRecord(**row._mapping)

@@ -72,7 +72,8 @@ place_files() {
     fi
 }
 
-# What systemd must know of the watched folders: mount them first, and never let them be written.
+# What systemd must know of the watched folders: never let them be written. A share that is away at the
+# start is waited for by the daemon, so the service does not require its mount.
 describe_folders() {
     place=$root/etc/systemd/system/fringewatch.service.d
     mkdir -p "$place"
@@ -85,7 +86,7 @@ print("# Written by install.sh from the folders of fringewatch.toml; run it agai
 for table in tables:
     folder = os.path.normpath(os.path.join("/etc/fringewatch", table["folder"]))
     quoted = folder.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    print(f'[Unit]\nRequiresMountsFor="{quoted}"\n[Service]\nReadOnlyPaths="-{quoted}"')
+    print(f'[Service]\nReadOnlyPaths="-{quoted}"')
 END
     mv -f "$place/folders.conf.new" "$place/folders.conf"
 }

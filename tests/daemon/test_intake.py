@@ -364,7 +364,7 @@ def test_an_unmounted_root_freezes_its_files(connection, folder):
 def test_an_empty_mount_point_in_place_of_the_share_freezes_its_files(connection, folder):
     path = write(folder / "a.dm4")
     root = Root.of(WatchConfig(folder=folder))
-    below = replace(root, mount_point=folder)
+    below = replace(root, mount=replace(root.mount, point=folder))
     watch = Watch(connection, root)
     watch.settle()
     path.unlink()

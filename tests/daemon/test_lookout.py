@@ -71,10 +71,10 @@ def test_it_says_when_another_folder_has_taken_the_place(lookout, folder):
 def test_a_share_mounted_over_the_folder_is_remembered(lookout, folder, monkeypatch):
     lookout.ask()
     found(lookout)
-    mount = Mount(point=folder, file_system="cifs")
+    mount = Mount(point=folder, file_system="cifs", source="//server/scope")
     monkeypatch.setattr("daemon.roots.mount_of", lambda _: mount)
     wait_until(lookout.is_another)
-    assert lookout.root.mount_point == folder
+    assert lookout.root.mount == mount
 
 
 def test_a_walk_that_hangs_is_noticed_and_holds_up_nobody(lookout, folder, monkeypatch):

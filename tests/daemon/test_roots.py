@@ -19,9 +19,9 @@ def config(folder: Path) -> WatchConfig:
     return WatchConfig(folder=folder)
 
 
-def mount_at(monkeypatch: pytest.MonkeyPatch, point: Path) -> None:
+def mount_at(monkeypatch: pytest.MonkeyPatch, point: Path, source: str = "disk") -> None:
     """From now on the folder lies on what is mounted there."""
-    mount = Mount(point=point, file_system="ext4")
+    mount = Mount(point=point, file_system="ext4", source=source)
     monkeypatch.setattr("daemon.roots.mount_of", lambda folder: mount)
 
 
@@ -65,10 +65,20 @@ def test_an_empty_folder_where_a_share_was_mounted_is_absent(config, known, monk
     look(root)
 
 
+def test_an_empty_folder_mounted_onto_itself_is_not_the_share(config, known, monkeypatch):
+    """As the service's own read-only view of the folder is."""
+    root = opened(config, known)
+    mount_at(monkeypatch, config.folder, "another disk")
+    with pytest.raises(RootVanished, match="ext4 disk is not mounted"):
+        look(root)
+    (config.folder / "a.dm4").touch()
+    look(root)
+
+
 def test_a_folder_with_files_has_taken_the_place_of_the_share(config, known):
     (config.folder / "a.dm4").touch()
     root = opened(config, known)
-    assert root.mount_point == Path("/")
+    assert root.mount.point == Path("/")
     look(root)
 
 
@@ -105,24 +115,28 @@ def is_there(root):
     except RootVanished:
         return False
     return True
+view = sys.argv[3:] == ["view"]  # as the service has: the folder, read-only, onto itself
+if view:
+    subprocess.run(["mount", "--bind", point, point], check=True)
 mount(sys.argv[2])
 roots = [Root.of(WatchConfig(folder=folder)) for folder in (point, point / "acq")]
 print([is_there(root) for root in roots])
 subprocess.run(["umount", point], check=True)
-(point / "acq").mkdir()
+if not view:
+    (point / "acq").mkdir()
 print([is_there(root) for root in roots])
 mount(sys.argv[2])
 print([is_there(root) for root in roots])
 """
 
 
-@pytest.mark.parametrize("kind", ["tmpfs", "bind"])
+@pytest.mark.parametrize("kind", [["tmpfs"], ["bind"], ["tmpfs", "view"]])
 def test_a_share_is_gone_while_unmounted_and_there_when_mounted_again(tmp_path, kind):
     point = tmp_path / "mnt" / "share"
     point.mkdir(parents=True)
     command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", MOUNTED]
     try:
-        run = subprocess.run([*command, point, kind], capture_output=True, text=True, check=False)
+        run = subprocess.run([*command, point, *kind], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         pytest.skip("there is no unshare")
     if "unshare" in run.stderr or "permission denied" in run.stderr:

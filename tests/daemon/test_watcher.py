@@ -247,7 +247,7 @@ def test_where_everything_is_polled_there_is_no_observer(started, folder):
 
 @pytest.mark.parametrize(("kind", "mode"), [("cifs", "polling"), ("ext4", "events")])
 def test_auto_decides_by_the_file_system(started, monkeypatch, kind, mode):
-    mount = Mount(point=Path("/"), file_system=kind)
+    mount = Mount(point=Path("/"), file_system=kind, source="somewhere")
     monkeypatch.setattr("daemon.watcher.mount_of", lambda folder: mount)
     watcher = started(poll="auto")
     assert watcher.mode(watcher._roots[0]) == mode

@@ -7,7 +7,10 @@ from schema.records import WatchedFolderRecord
 from tests.schema.examples import NOW
 
 SHARE = WatchedFolderRecord(
-    configured=b"/data/scope", path=b"/mnt/scope/\xff", mount_point=b"/mnt/scope"
+    configured=b"/data/scope",
+    path=b"/mnt/scope/\xff",
+    mount_point=b"/mnt/scope",
+    mount_source=b"cifs //server/scope",
 )
 
 

@@ -141,9 +141,7 @@ def test_an_upgrade_keeps_the_configuration_and_tells_systemd_of_its_folders(tmp
     folders = tmp_path / "etc/systemd/system/fringewatch.service.d/folders.conf"
     lines = folders.read_text().splitlines()
     assert [line for line in lines if "=" in line] == [
-        'RequiresMountsFor="/data/100%% \\"Au\\""',
         'ReadOnlyPaths="-/data/100%% \\"Au\\""',
-        'RequiresMountsFor="/etc/acq"',
         'ReadOnlyPaths="-/etc/acq"',
     ]
 
