@@ -8,11 +8,12 @@ LOCKS     := requirements/py311.txt requirements/py312.txt requirements/py313.tx
 # The interpreter of a new environment: the first of these that runs and has a lock.
 PYTHONS ?= python3 python3.13 python3.12 python3.11
 
-.PHONY: help install demo test lint bench lock
+.PHONY: help install demo test soak lint bench lock
 
 help:
 	@echo "make demo     install, then watch a simulated microscope at work"
 	@echo "make test     install, then run every check that guards the main branch"
+	@echo "make soak     install, then run the acceptance table at its full size (days; SOAK='--rows 1,3')"
 	@echo "make lint     install, then run the checks that execute no code"
 	@echo "make bench    install, then measure speed and memory"
 	@echo "make install  set up $(VENV) alone"
@@ -26,9 +27,18 @@ demo: install
 # By file, as fixtures are shared within one; in their order, as the slow ones come first.
 PARTED := --dist loadfile --no-loadscope-reorder
 
-# Both cores work on tests; each process of TensorFlow takes one, or they would get in each other's way.
+# Both cores work on tests; each process takes one, or they would get in each other's way: OpenMP's
+# threads spin while they wait, and a first analysis then took 14 s in place of 2.
+ONE_THREAD := TF_NUM_INTRAOP_THREADS=1 OMP_NUM_THREADS=1
+
 test: lint
-	@TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses auto $(PARTED)
+	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses auto $(PARTED)
+
+# Goes on where an earlier call was interrupted; nothing it says is about other code than this.
+SOAK ?=
+
+soak: install
+	@$(ONE_THREAD) $(BIN)/python -m tests.soak $(SOAK)
 
 lint: install
 	@$(BIN)/ruff check

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from analysis.simulation.files import write_tiff
 from analysis.simulation.microscope import simulated_micrograph
+from tests.acceptance.clean import assert_clean
 
 Counts = NDArray[np.uint16]
 
@@ -81,6 +82,7 @@ class Bench:
                 stderr=subprocess.STDOUT,
                 text=True,
                 env=os.environ | environment,
+                start_new_session=True,  # a test may end the whole group
             )
         self.processes.append(process)
         return process
@@ -121,34 +123,38 @@ class Bench:
         process.wait(timeout=60)
         return self.log.read_text()
 
-    def assert_clean(self) -> None:
-        """Every row ↔ one readable mask file, no leftovers, a sound database."""
-        connection = sqlite3.connect(self.state / "fringewatch.sqlite")
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        rows = connection.execute("SELECT natural_key, mask_path FROM analysis").fetchall()
-        connection.close()
-        from schema.masks import read_record
+    def assert_clean(self) -> int:
+        """See `clean`; the number of results."""
+        return assert_clean(self.state)
 
-        files = {p for p in (self.state / "masks").rglob("*") if p.is_file()}
-        assert files == {self.state / mask_path for _, mask_path in rows}
-        for natural_key, mask_path in rows:
-            assert read_record(self.state / mask_path).analysis.natural_key == natural_key
-        assert not any((self.state / "spool").iterdir())
+    def end(self) -> None:
+        """Kill whatever still runs; its children die with it."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
+def bench_in(place: Path, program: str = "tests.acceptance.bare") -> Iterator[Bench]:
+    """A fresh bench in an empty folder, for a row that is no test of pytest's."""
+    folder = place / "acquisition"
+    folder.mkdir(parents=True)
+    bench = Bench(
+        folder=folder, state=place / "state", config=place / "fringewatch.toml", program=program
+    )
+    bench.configure()
+    try:
+        yield bench
+    finally:
+        bench.end()
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A fresh bench; whatever still runs at the end is killed."""
-    folder = tmp_path / "acquisition"
-    folder.mkdir()
-    bench = Bench(folder=folder, state=tmp_path / "state", config=tmp_path / "fringewatch.toml")
-    bench.configure()
-    yield bench
-    for process in bench.processes:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    with bench_in(tmp_path, "daemon") as bench:
+        yield bench
 
 
 @pytest.fixture

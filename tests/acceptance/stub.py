@@ -2,19 +2,16 @@
 
 Every mechanism is the real one: processes, spool, parser, regions, features, forest, masks, rows.
 Only the network is left out, which takes seconds to load and says nothing about what is tested.
+Each spawned child imports this module first, so what is heavy is imported where it is needed.
 """
 
-from multiprocessing.connection import Connection
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-from analysis import bundle
-from analysis.pipeline import AnalysisSettings
-from analysis.segment import Probabilities
-from daemon import assembly, cli, worker
+    from analysis.segment import Probabilities
 
 NOISE_PX = 4.0
 
@@ -24,24 +21,32 @@ class Threshold:
 
     device = "stub"
 
-    def probabilities(self, network_input: NDArray[np.float32]) -> Probabilities:
+    def probabilities(self, network_input: "NDArray[np.float32]") -> "Probabilities":
         """Near one where it is darker than halfway between mean and darkest, noise left out."""
+        import cv2
+        import numpy as np
+
+        from analysis.segment import Probabilities
+
         smooth = cv2.GaussianBlur(network_input, (0, 0), NOISE_PX)
         limit = (smooth.mean() + smooth.min()) / 2
         particle = np.where(smooth < limit, np.float32(0.95), np.float32(0.05))
         return Probabilities(particle=particle, seam=None, overlap=None)
 
 
-def worker_main(
-    connection: Connection, bundle_folder: Path, device: str, settings: AnalysisSettings
-) -> None:
+def worker_main(*arguments: Any) -> None:
     """The worker as it is, its network replaced."""
+    from analysis import bundle
+    from daemon import worker
+
     bundle._segmenter = lambda *_: Threshold()  # type: ignore[assignment,return-value]
-    worker.worker_main(connection, bundle_folder, device, settings)
+    worker.worker_main(*arguments)
 
 
 def main() -> None:
     """The command."""
+    from daemon import assembly, cli
+
     assembly.worker_main = worker_main  # type: ignore[attr-defined]
     cli.main()
 

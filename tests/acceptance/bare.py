@@ -1,0 +1,30 @@
+"""`python -m tests.acceptance.bare`: the stub without a forest, for what starts hundreds of times.
+
+Every mechanism is the real one; particles have no class, since scikit-learn takes seconds to load.
+A spawned child imports this module first: what is heavy is imported where it is needed.
+"""
+
+from typing import Any
+
+
+def worker_main(*arguments: Any) -> None:
+    """The worker of the stub, its forest left out."""
+    from analysis import bundle
+    from tests.acceptance import stub
+
+    bundle._forest = lambda *_: None  # type: ignore[assignment]
+    stub.worker_main(*arguments)
+
+
+def main() -> None:
+    """The command."""
+    from daemon import assembly, cli
+
+    assembly.worker_main = worker_main  # type: ignore[attr-defined]
+    cli.main()
+
+
+if __name__ == "__main__":
+    from tests.acceptance import bare  # by its name, as the spawned child will import it
+
+    bare.main()
