@@ -1,7 +1,6 @@
-"""A simulated microscope, whose micrographs reach the folder the way real ones do.
+"""A simulated microscope, whose micrographs reach the folder in the manners of real ones.
 
-Some are written in place, slowly, with pauses; some under another name and renamed when they are
-whole; one is cut short and completed later; one more is corrupt and stays so.
+One is cut short and completed at the end; one more is corrupt and stays so.
 """
 
 import os
@@ -9,15 +8,16 @@ import signal
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.simulation.files import write_mrc, write_ncem_emd, write_tiff
+from daemon.acquisition import Delivery, Manner, deliver
 
 PIXEL_SIZE_NM = 0.02
 SHAPE_PX = (1024, 1024)
@@ -25,44 +25,46 @@ CORRUPT_NAME = "simulated_corrupt.tif"
 SEED = 20210225
 
 _NICENESS = 5  # the daemon comes first
-_PIECES = 5
-_PIECE_SECONDS = 0.4
+_PAUSES = 4
+_PAUSE_SECONDS = 0.4
 _CUT_SECONDS = 6.0  # long enough for a watcher to find the cut file settled, and too short
 _CUT_INDEX = 3
-_FIRST_HALF = 0.5
+_SUFFIXES = (".tif", ".mrc", ".emd")
+_MANNERS = (
+    Manner.IN_ORDER,
+    Manner.RENAMED,
+    Manner.HEADER_LAST,
+    Manner.REOPENED,  # the one that is cut short
+    Manner.PREALLOCATED,
+    Manner.HELD_OPEN,
+    Manner.OVERWRITTEN,
+    Manner.ROBOCOPY,
+    Manner.SAVED_AGAIN,
+)
 
 Pause = Callable[[float], None]
 Camera = Callable[[int], NDArray[np.generic]]
 """Seed to counts, (H, W)."""
 
 
-class Manner(StrEnum):
-    """How a file comes to be."""
-
-    SLOW = "in place, with pauses"
-    RENAMED = "under another name, then renamed"
-    AT_ONCE = "in place, at once"
-    CUT_SHORT = "cut short, completed later"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """One micrograph to come."""
+    """One micrograph to come; one that is cut short is completed when all others are there."""
 
     name: str
     manner: Manner
     seed: int
+    is_cut_short: bool = False
 
 
 def exposures(micrographs: int, seed: int) -> tuple[Exposure, ...]:
-    """What will be written: the three formats in turn, each in every manner."""
-    suffixes = (".tif", ".mrc", ".emd")
-    manners = (Manner.SLOW, Manner.RENAMED, Manner.AT_ONCE)
+    """What will be written: formats and manners in turn."""
     return tuple(
         Exposure(
-            name=f"simulated_{index + 1:04d}{suffixes[index % 3]}",
-            manner=Manner.CUT_SHORT if index == _CUT_INDEX else manners[(index + index // 3) % 3],
+            name=f"simulated_{index + 1:04d}{_SUFFIXES[index % len(_SUFFIXES)]}",
+            manner=_MANNERS[index % len(_MANNERS)],
             seed=seed + index,
+            is_cut_short=index == _CUT_INDEX,
         )
         for index in range(micrographs)
     )
@@ -97,7 +99,7 @@ def microscope_process(folder: Path, micrographs: int, said: Path, seed: int = S
 def write_session(
     folder: Path, planned: tuple[Exposure, ...], camera: Camera, pause: Pause
 ) -> None:
-    """Write every exposure in its manner, a corrupt file in between, the missing half at the end.
+    """Write every exposure in its manner, a corrupt file in between, what is missing at the end.
 
     Args:
         folder: it exists.
@@ -105,22 +107,21 @@ def write_session(
         camera: gives the counts for a seed.
         pause: called with seconds wherever a real microscope would take its time.
     """
-    completions = []
+    unfinished = []
     for index, exposure in enumerate(planned):
         content = encoded(exposure.name, camera(exposure.seed))
-        path = folder / exposure.name
-        if exposure.manner is Manner.CUT_SHORT:
-            half = round(_FIRST_HALF * len(content))
-            path.write_bytes(content[:half])
-            completions.append((path, content[half:]))
-        else:
-            _write(path, content, exposure.manner, pause)
+        delivery = Delivery(name=exposure.name, content=content)
+        steps = deliver(exposure.manner, folder, delivery, _PAUSES)
+        for _ in steps:
+            pause(_PAUSE_SECONDS)
+            if exposure.is_cut_short:
+                unfinished.append(steps)
+                break
         if index == len(planned) // 2:
             (folder / CORRUPT_NAME).write_bytes(corrupt_tiff(exposure.seed))
     pause(_CUT_SECONDS)
-    for path, rest in completions:
-        with path.open("ab") as file:
-            file.write(rest)
+    for steps in unfinished:
+        deque(steps, maxlen=0)
 
 
 def encoded(name: str, counts: NDArray[np.generic]) -> bytes:
@@ -142,22 +143,3 @@ def encoded(name: str, counts: NDArray[np.generic]) -> bytes:
 def corrupt_tiff(seed: int) -> bytes:
     """The first bytes of a TIFF, then noise."""
     return b"II*\0" + np.random.default_rng(seed).bytes(100_000)
-
-
-def _write(path: Path, content: bytes, manner: Manner, pause: Pause) -> None:
-    if manner is Manner.RENAMED:
-        partial = path.with_name(f".{path.name}.part")
-        _write_pieces(partial, content, pause)
-        partial.rename(path)
-    elif manner is Manner.SLOW:
-        _write_pieces(path, content, pause)
-    else:
-        path.write_bytes(content)
-
-
-def _write_pieces(path: Path, content: bytes, pause: Pause) -> None:
-    size = -(-len(content) // _PIECES)
-    with path.open("wb", buffering=0) as file:
-        for start in range(0, len(content), size):
-            file.write(content[start : start + size])
-            pause(_PIECE_SECONDS)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from analysis.errors import UnreadableYet
 from analysis.readers import read_micrographs
+from daemon.acquisition import Manner
 from daemon.microscope import (
     CORRUPT_NAME,
     PIXEL_SIZE_NM,
-    Manner,
     encoded,
     exposures,
     write_session,
@@ -53,37 +53,30 @@ def test_every_micrograph_is_whole_and_calibrated_in_the_end(session: Watched) -
         assert np.array_equal(micrograph.image, noise(exposure.seed))
 
 
-def test_a_demonstration_shows_three_formats_in_every_manner() -> None:
+def test_a_demonstration_shows_three_formats_and_nine_manners() -> None:
     planned = exposures(12, seed=1)
     assert {os.path.splitext(exposure.name)[1] for exposure in planned} == {".tif", ".mrc", ".emd"}
-    assert [exposure.manner for exposure in planned].count(Manner.CUT_SHORT) == 1
-    assert {exposure.manner for exposure in planned} == set(Manner)
+    assert [exposure.is_cut_short for exposure in planned].count(True) == 1
+    assert len({exposure.manner for exposure in planned}) == 9
 
 
 def test_a_slow_file_grows_in_place(session: Watched) -> None:
-    slow = next(e.name for e in exposures(12, seed=1) if e.manner is Manner.SLOW)
+    slow = next(e.name for e in exposures(12, seed=1) if e.manner is Manner.IN_ORDER)
     sizes = session.sizes(slow)
     assert sizes[0] < sizes[1] < sizes[2]
 
 
-def test_a_renamed_file_is_whole_when_it_appears(session: Watched) -> None:
-    renamed = next(e.name for e in exposures(12, seed=1) if e.manner is Manner.RENAMED)
-    assert len(set(session.sizes(renamed))) == 1
-    assert session.sizes(f".{renamed}.part")
-
-
 def test_the_file_cut_short_is_unreadable_until_it_is_completed(tmp_path: Path) -> None:
-    cut = next(e for e in exposures(12, seed=1) if e.manner is Manner.CUT_SHORT)
+    cut = next(e for e in exposures(12, seed=1) if e.is_cut_short)
     found: list[type[Exception]] = []
 
     def read(seconds: float) -> None:
-        if (tmp_path / cut.name).exists():
-            with pytest.raises(UnreadableYet):
-                list(read_micrographs(tmp_path / cut.name))
-            found.append(UnreadableYet)
+        with pytest.raises(UnreadableYet):
+            list(read_micrographs(tmp_path / cut.name))
+        found.append(UnreadableYet)
 
     write_session(tmp_path, (cut,), noise, read)
-    assert found
+    assert len(found) == 2
     assert len(list(read_micrographs(tmp_path / cut.name))) == 1
 
 

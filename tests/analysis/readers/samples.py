@@ -55,16 +55,16 @@ def write_ser(
     element = struct.pack("<ddiddi", 0, step_m, 0, 0, step_m, 0)
     element += struct.pack("<HII", code, width, height)
     body = [element + np.flip(frame, 0).tobytes() for frame in frames]
-    offsets = [first + i * len(body[0]) for i in range(valid)] + [0] * (declared - valid)
-    tags_at = first + len(body[0]) * valid
-    tags = [tags_at + 8 * i for i in range(valid)] + [0] * (declared - valid)
+    time_tag = struct.pack("<HHI", SER_TIME_TAG, 0, unix_s)  # follows its frame
+    step = len(body[0]) + len(time_tag)
+    offsets = [first + i * step for i in range(valid)] + [0] * (declared - valid)
+    tags = [offset + len(body[0]) for offset in offsets[:valid]] + [0] * (declared - valid)
     head = struct.pack(
         "<HHHIIIIQ",
         *(0x4949, 0x0197, 0x220, data_type_id, SER_TIME_TAG, declared, valid, table_at),
     )
     table = struct.pack(f"<{2 * declared}Q", *offsets, *tags)
-    time_tag = struct.pack("<HHI", SER_TIME_TAG, 0, unix_s)
-    path.write_bytes(head + table + b"".join(body) + time_tag * valid)
+    path.write_bytes(head + table + b"".join(frame + time_tag for frame in body))
 
 
 def write_emi(path: Path, mode: str, camera: str = "BM-Ceta") -> None:
