@@ -264,6 +264,8 @@ class Intake:
             return
         self._ids[arrival.path] = sighting.source_file_id
         self._observe(arrival, *looked)
+        if sighting.revision > 1:
+            self._tracker.replaces_a_result(arrival.path)
 
     def _observe(
         self, arrival: ArrivalRecord, seconds: float, looked_at: float | None = None

@@ -13,12 +13,18 @@ Stamp = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """One file that has not settled yet."""
+    """One file that has not settled yet.
+
+    `is_open`: it was heard being written, and not closed since. `had_result`: what stood there
+    before was analysed.
+    """
 
     stamp: Stamp
     unchanged_since: float
     last_look: float
     closed_at: float | None = None
+    is_open: bool = False
+    had_result: bool = False
 
 
 class SettleTracker:
@@ -27,13 +33,20 @@ class SettleTracker:
     Args:
         quiet_seconds: rest after a close or a rename was heard.
         quiet_seconds_without_events: rest over at least two looks where none was heard.
+        quiet_seconds_overwritten: the same where a file that has a result is being written again.
+            Overwritten block by block it looks whole all the time, so the close is waited for, as
+            long as it may still come.
     """
 
     def __init__(
-        self, quiet_seconds: float = 2.0, quiet_seconds_without_events: float = 10.0
+        self,
+        quiet_seconds: float = 2.0,
+        quiet_seconds_without_events: float = 10.0,
+        quiet_seconds_overwritten: float = 600.0,
     ) -> None:
         self._quiet = quiet_seconds
         self._quiet_unheard = quiet_seconds_without_events
+        self._quiet_overwritten = max(quiet_seconds_overwritten, quiet_seconds_without_events)
         self._watched: dict[bytes, Watched] = {}
 
     def __len__(self) -> int:
@@ -60,19 +73,22 @@ class SettleTracker:
         elif known.stamp == stamp:
             self._watched[path] = replace(known, last_look=now if looked_at is None else looked_at)
         else:
-            self._watched[path] = Watched(
-                stamp=stamp, unchanged_since=now, last_look=now, closed_at=known.closed_at
-            )
+            self._watched[path] = replace(known, stamp=stamp, unchanged_since=now, last_look=now)
 
     def closed(self, path: bytes, now: float) -> None:
         """The writer closed the file, or renamed it into place."""
         if known := self._watched.get(path):
-            self._watched[path] = replace(known, closed_at=now)
+            self._watched[path] = replace(known, closed_at=now, is_open=False)
 
     def modified(self, path: bytes) -> None:
         """The file is being written again: an earlier close no longer counts."""
         if known := self._watched.get(path):
-            self._watched[path] = replace(known, closed_at=None)
+            self._watched[path] = replace(known, closed_at=None, is_open=True)
+
+    def replaces_a_result(self, path: bytes) -> None:
+        """What stood at this path before was analysed: nothing is lost by patience."""
+        if known := self._watched.get(path):
+            self._watched[path] = replace(known, had_result=True)
 
     def forget(self, path: bytes) -> None:
         """The file settled, vanished or is no longer of interest."""
@@ -86,4 +102,6 @@ class SettleTracker:
         if file.closed_at is not None:
             quiet_from = max(file.closed_at, file.unchanged_since)
             return file.last_look > file.closed_at and now - quiet_from >= self._quiet
-        return file.last_look - file.unchanged_since >= self._quiet_unheard
+        is_overwritten = file.is_open and file.had_result
+        quiet = self._quiet_overwritten if is_overwritten else self._quiet_unheard
+        return file.last_look - file.unchanged_since >= quiet

@@ -54,8 +54,10 @@ def read_mdoc(path: Path) -> tuple[PixelSize, Acquisition]:
 
 
 def _first_values(text: str) -> Mapping[str, str]:
+    """What each key states first; a last line without its end may have been cut in a number."""
     values: dict[str, str] = {}
-    for line in text.splitlines():
+    whole = text[: text.rfind("\n") + 1]
+    for line in whole.splitlines():
         key, equals, value = line.partition("=")
         if equals and not line.startswith("["):
             values.setdefault(key.strip(), value.strip())

@@ -21,6 +21,8 @@ from analysis.simulation.microscope import simulated_micrograph
 from tests.acceptance.clean import assert_clean
 
 Counts = NDArray[np.uint16]
+NOT_YET = ("unable to open", "no such table", "locked")  # it is being made
+STUB = "tests.acceptance.stub"
 
 # Short waits, so that a test waits for the daemon and not for the clock.
 CONFIG = """
@@ -96,12 +98,12 @@ class Bench:
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the database, read as any reader would; none where it is not there yet."""
         path = self.state / "fringewatch.sqlite"
-        with contextlib.suppress(sqlite3.OperationalError):
-            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-            try:
-                return connection.execute(sql, values).fetchall()
-            finally:
-                connection.close()
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+                return database.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if not any(words in str(error) for words in NOT_YET):
+                raise
         return []
 
     def states(self) -> dict[str, str]:
@@ -160,7 +162,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def quick(bench: Bench) -> Bench:
     """The same with a threshold in place of the network: see `stub`."""
-    bench.program = "tests.acceptance.stub"
+    bench.program = STUB
     return bench
 
 

@@ -560,3 +560,21 @@ def test_an_inode_beyond_sqlites_integers_is_kept(watch, folder):
     for _ in range(2):
         watch.intake.take_in(watch.connection, [arrival], watch.now, watch.seconds)
     assert watch.counts.seen == 1
+
+
+def test_a_file_overwritten_block_by_block_is_not_taken_half_way(watch: Watch, folder: Path):
+    path = folder / "a.mrc"
+    path.write_bytes(b"old" * 100)
+    watch.settle()
+    watch.finish(path)
+    with path.open("r+b", buffering=0) as file:
+        file.write(b"new" * 50)
+        os.utime(path, ns=(1, 1))
+        watch.hear((HintKind.CHANGED, path))
+        watch.wait(60.0)
+        assert watch.state(path) is FileState.SETTLING
+        file.write(b"new" * 50)
+    os.utime(path, ns=(2, 2))
+    watch.hear((HintKind.CLOSED, path))
+    watch.wait(3.0)
+    assert watch.state(path) is FileState.READY

@@ -75,3 +75,40 @@ def test_a_file_that_changed_within_ten_seconds_never_settles_unheard(looks):
             last_change, size = now, new_size
         tracker.observe(PATH, (new_size, 1, 7), now)
         assert (PATH in tracker.settled(now)) == (now - last_change >= 10.0)
+
+
+def overwritten(*, had_result: bool) -> SettleTracker:
+    """A tracker that saw a file being written in place, not closed, and then standing still."""
+    tracker = observed((0.0, 10))
+    if had_result:
+        tracker.replaces_a_result(PATH)
+    tracker.modified(PATH)
+    tracker.observe(PATH, (10, 2, 7), 1.0)
+    tracker.observe(PATH, (10, 2, 7), 12.0)
+    return tracker
+
+
+def test_what_overwrites_a_result_waits_for_its_close():
+    tracker = overwritten(had_result=True)
+    assert tracker.settled(12.0) == []
+    tracker.closed(PATH, 60.0)
+    tracker.observe(PATH, (10, 2, 7), 60.5)
+    assert tracker.settled(62.0) == [PATH]
+
+
+def test_what_overwrites_a_result_settles_in_the_end_where_the_close_was_missed():
+    tracker = overwritten(had_result=True)
+    tracker.observe(PATH, (10, 2, 7), 600.9)
+    assert tracker.settled(600.9) == []
+    tracker.observe(PATH, (10, 2, 7), 601.0)
+    assert tracker.settled(601.0) == [PATH]
+
+
+def test_a_first_file_that_is_held_open_is_not_waited_for():
+    assert overwritten(had_result=False).settled(12.0) == [PATH]
+
+
+def test_what_overwrites_a_result_unheard_settles_as_any_other():
+    tracker = observed((0.0, 10), (10.0, 10))
+    tracker.replaces_a_result(PATH)
+    assert tracker.settled(10.0) == [PATH]

@@ -208,6 +208,14 @@ def test_the_mdoc_completes_an_mrc(tmp_path: Path) -> None:
     assert stated.defocus_nm == pytest.approx(-80)
 
 
+def test_an_mdoc_cut_anywhere_states_no_other_pixel_size(tmp_path: Path) -> None:
+    write_mrc(tmp_path / "a.mrc", IMAGE, 0.1)
+    for length in range(len(MDOC)):
+        (tmp_path / "a.mrc.mdoc").write_text(MDOC[:length])
+        found = only_one(tmp_path / "a.mrc").calibration.pixel_size_nm
+        assert found in (None, pytest.approx(0.0213)), MDOC[:length]
+
+
 def test_the_file_is_believed_before_its_mdoc(tmp_path: Path) -> None:
     write_mrc(tmp_path / "a.mrc", IMAGE, 0.05)
     (tmp_path / "a.mdoc").write_text(MDOC)
