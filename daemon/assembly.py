@@ -1,5 +1,6 @@
 """Put a supervisor together from a configuration: database, model, children."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,13 +9,13 @@ from analysis.bundle import Manifest, read_manifest
 from analysis.errors import BundleError
 from analysis.pipeline import AnalysisSettings
 from analysis.readers import ReadLimits
-from daemon import shelf
+from daemon import confinement, shelf
 from daemon.children import Child
 from daemon.clock import Clock
 from daemon.config import AnalysisConfig, Config, LimitsConfig
 from daemon.errors import ConfigError
 from daemon.owning import OwnedState
-from daemon.parser import decoded, parser_main
+from daemon.parser import ParserLimits, decoded, parser_main
 from daemon.pulse import Pulse
 from daemon.record import KnownResults
 from daemon.runner import Runner, RunnerLimits
@@ -22,6 +23,8 @@ from daemon.snapshot import Moment
 from daemon.supervisor import Supervisor
 from daemon.worker import worker_main
 from schema import engine as database
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -44,7 +47,7 @@ def supervisor(
     reader = database.reader(owned_state.folder.database)
     pulse = Pulse()
     runner = Runner(
-        parser=Child("parser", parser_main, _parser_arguments(config.limits), decoded),
+        parser=_parser(config.limits, owned_state.folder.spool),
         worker=Child(
             "worker",
             worker_main,
@@ -100,8 +103,13 @@ def analysis_settings(config: AnalysisConfig) -> AnalysisSettings:
     )
 
 
-def _parser_arguments(limits: LimitsConfig) -> tuple[ReadLimits, int]:
-    read_limits = ReadLimits(
+def _parser(limits: LimitsConfig, spool: Path) -> Child:
+    read = ReadLimits(
         decoded_bytes=limits.decoded_bytes, side_px=limits.side_px, frames=limits.frames
     )
-    return read_limits, limits.parser_memory_bytes
+    most = ParserLimits(
+        read=read, memory_bytes=limits.parser_memory_bytes, seconds=limits.parser_seconds
+    )
+    if confinement.landlock_version() == 0:
+        log.warning("this kernel has no Landlock: the parser could read whatever this user can")
+    return Child("parser", parser_main, (most,), decoded, confinement.to_folder(spool))

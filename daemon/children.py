@@ -1,7 +1,8 @@
 """Child processes that may crash, hang or be killed without taking the daemon along.
 
 A child is spawned, never forked (a forked TensorFlow or SQLite is broken), dies with its parent,
-and talks through one pipe. Whoever asks gives a deadline; a child that misses it is killed.
+and talks through one pipe. Whoever asks gives a deadline; a child that misses it is killed, also
+in the middle of a message. What it prints becomes lines of the log, escaped like all of them.
 """
 
 import ctypes
@@ -9,14 +10,24 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
+
+from daemon.confinement import Confinement
 
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 2**24
+SEND_SECONDS = 30.0
+LOOK_SECONDS = 0.5
+PRINTED_AT_ONCE = 2**16
+PRINTED_SHOWN = 2000  # characters of that, the end: there an error says what it is
+PAUSE_SECONDS = 0.2  # a traceback comes in many pieces
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -45,6 +56,7 @@ class Child:
         arguments: picklable values for it.
         decode: reads what it says, and raises ValueError where that makes no sense; without one it
             speaks in pickles, which may run anything here: for a child that reads no foreign file.
+        confinement: what it may reach of the machine, from before it loads the target.
     """
 
     def __init__(
@@ -53,9 +65,11 @@ class Child:
         target: Callable[..., None],
         arguments: tuple[Any, ...],
         decode: Callable[[bytes], Any] | None = None,
+        confinement: Confinement | None = None,
     ) -> None:
         self.name = name
         self._decode = decode
+        self._confinement = confinement
         self._target = target
         self._arguments = arguments
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -81,15 +95,19 @@ class Child:
         self.stop(grace_seconds=0)
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
+        printed, prints = context.Pipe(duplex=False)
         self._process = context.Process(
             target=run_child,
-            args=(theirs, os.getpid(), self.name, self._target, self._arguments),
+            args=(theirs, prints, os.getpid(), self.name, self._confinement),
             name=f"fringewatch-{self.name}",
             daemon=True,
         )
         self._process.start()
         theirs.close()
+        prints.close()
+        threading.Thread(target=_log_printed, args=(self.name, printed), daemon=True).start()
         self._connection = ours
+        self.send((self._target, self._arguments))
 
     def send(self, message: object) -> None:
         """Hand a message over. Never to a fresh process, which would take it for another one.
@@ -100,7 +118,8 @@ class Child:
         if self._connection is None or not self.is_alive:
             raise self._died()
         try:
-            self._connection.send(message)
+            with self._killed_after(SEND_SECONDS):
+                self._connection.send(message)
         except (BrokenPipeError, ConnectionError) as error:
             raise self._died() from error
 
@@ -119,7 +138,7 @@ class Child:
         if connection is None:
             raise self._died()
         deadline = time.monotonic() + seconds
-        while not connection.poll(min(0.5, max(0.0, deadline - time.monotonic()))):
+        while not connection.poll(min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
             if abandon():
                 self.kill()
                 raise self._died()
@@ -127,15 +146,47 @@ class Child:
                 self.kill()
                 raise DeadlineMissed(self.name, seconds)
         try:
-            if self._decode is None:
-                return connection.recv()
-            return self._decode(connection.recv_bytes(MAX_MESSAGE_BYTES))
-        except (EOFError, ConnectionError) as error:
+            with self._killed_after(deadline - time.monotonic(), abandon) as is_late:
+                return self._next_message(connection)
+        except (EOFError, OSError, ValueError) as error:
+            if is_late():
+                self.kill()
+                raise DeadlineMissed(self.name, seconds) from error
+            if not isinstance(error, EOFError | ConnectionError):
+                log.error("the %s process said what makes no sense: %s", self.name, error)
             raise self._died() from error
-        except (OSError, ValueError) as error:
-            log.error("the %s process said what makes no sense: %s", self.name, error)
-            self.kill()
-            raise self._died() from error
+
+    def _next_message(self, connection: Connection) -> Any:
+        if self._decode is None:
+            return connection.recv()
+        return self._decode(connection.recv_bytes(MAX_MESSAGE_BYTES))
+
+    @contextmanager
+    def _killed_after(
+        self, seconds: float, abandon: Callable[[], bool] = lambda: False
+    ) -> Iterator[Callable[[], bool]]:
+        """Kill the child if the block lasts longer: a message begun is waited for, come what may.
+
+        Gives what says afterwards whether the time was up.
+        """
+        process, deadline = self._process, time.monotonic() + seconds
+        ended, late = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
+                if time.monotonic() >= deadline:
+                    late.set()
+                if (late.is_set() or abandon()) and process is not None:
+                    process.kill()
+                    return
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield late.is_set
+        finally:
+            ended.set()
+            watcher.join()
 
     def kill(self) -> None:
         """End the process at once; it holds nothing that must be kept."""
@@ -165,17 +216,25 @@ class Child:
 
 def run_child(
     connection: Connection,
+    prints: Connection,
     parent_pid: int,
     name: str,
-    target: Callable[..., None],
-    arguments: tuple[Any, ...],
+    confinement: Confinement | None,
 ) -> None:
-    """Entry point of every child: die with the parent, leave Ctrl-C to the parent, then work."""
+    """Entry point of every child: die with the parent, leave Ctrl-C to the parent, then work.
+
+    What it works on comes as the first message: to read it loads the libraries, whose threads must
+    be confined like this one.
+    """
     _die_with_parent(parent_pid)
     _be_called(f"fw-{name}")
+    _print_to(prints)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if confinement is not None:
+        confinement.enter()
     try:
+        target, arguments = connection.recv()
         target(connection, *arguments)
     except (EOFError, BrokenPipeError, ConnectionError):
         return  # the parent closed the pipe: nothing more to do
@@ -191,6 +250,28 @@ def _die_with_parent(parent_pid: int) -> None:
 def _be_called(name: str) -> None:
     """The name that `ps` and `top` show; the kernel keeps 15 bytes of it."""
     ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode("ascii"))
+
+
+def _print_to(prints: Connection) -> None:
+    """All that Python and the native libraries print, whatever stream they choose."""
+    sys.stdout.flush()
+    for stream in (1, 2):
+        os.dup2(prints.fileno(), stream)
+    prints.close()
+
+
+def _log_printed(name: str, printed: Connection) -> None:
+    """What a child prints may quote any name: it goes through the log, which escapes it."""
+    with printed:
+        while text := os.read(printed.fileno(), PRINTED_AT_ONCE):
+            while len(text) < PRINTED_AT_ONCE and printed.poll(PAUSE_SECONDS):
+                more = os.read(printed.fileno(), PRINTED_AT_ONCE)
+                if not more:
+                    break
+                text += more
+            words = text.decode(errors="surrogateescape")[-PRINTED_SHOWN:].split()
+            if words:
+                log.warning("the %s process printed: %s", name, " ".join(words))
 
 
 def _exit_words(exit_code: int | None) -> str:

@@ -1,12 +1,15 @@
 """The parser child: opens files from outside, with limits, and hands arrays through the spool.
 
 File parsers are where hostile or broken bytes do harm; here they can at worst cost one attempt.
-Frames of a series come one at a time, so a long series never fills the spool.
+What the process may use is limited here, what it may reach by its `Confinement`. Frames of a series
+come one at a time, so a long series never fills the spool.
 """
 
 import errno
 import json
 import logging
+import math
+import os
 import resource
 import traceback
 from collections.abc import Mapping
@@ -22,6 +25,16 @@ from analysis.readers import ReadLimits, read_micrographs
 from schema.serial import from_json, to_json
 
 MAX_OPEN_FILES = 256
+HEAD_BYTES = 4096  # of an .npy file, before its pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParserLimits:
+    """What the parser may use: `seconds` is the time for one frame, as its parent measures it."""
+
+    read: ReadLimits
+    memory_bytes: int
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +115,16 @@ def decoded(data: bytes) -> Message:
         raise ValueError(f"no message of a parser: {error}") from error
 
 
-def parser_main(connection: Connection, limits: ReadLimits, memory_bytes: int) -> None:
+def parser_main(connection: Connection, limits: ParserLimits) -> None:
     """Serve requests until the pipe closes."""
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong comes as an exception
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name, most in {
+        resource.RLIMIT_AS: limits.memory_bytes,
+        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
+        resource.RLIMIT_FSIZE: 2 * limits.read.decoded_bytes + HEAD_BYTES,  # half precision grows
+        resource.RLIMIT_CORE: 0,
+    }.items():
+        resource.setrlimit(name, (most, most))
     while True:
         request = connection.recv()
         try:
@@ -134,9 +151,10 @@ def _failure(error: Exception) -> ParseFailure:
     return ParseFailure(kind="bug", code="internal_error", message=message, detail=detail)
 
 
-def _hand_over(connection: Connection, request: ParseRequest, limits: ReadLimits) -> int:
+def _hand_over(connection: Connection, request: ParseRequest, limits: ParserLimits) -> int:
     frames = 0
-    for micrograph in read_micrographs(request.primary, limits, request.pixel_size_nm):
+    _grant_time(limits.seconds)
+    for micrograph in read_micrographs(request.primary, limits.read, request.pixel_size_nm):
         pixels = request.folder / f".frame-{frames:06d}.npy"
         np.save(pixels, micrograph.image, allow_pickle=False)
         frame = ParsedFrame(
@@ -150,6 +168,18 @@ def _hand_over(connection: Connection, request: ParseRequest, limits: ReadLimits
         connection.send_bytes(encoded(frame))
         del micrograph
         connection.recv()
+        _grant_time(limits.seconds)
         pixels.unlink()
         frames += 1
     return frames
+
+
+def _grant_time(seconds: float) -> None:
+    """CPU time for one more frame: as much as every core can spend before the parent's deadline.
+
+    It never ends a frame that is in time, and ends what runs on after its parent has forgotten it.
+    """
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    granted = spent.ru_utime + spent.ru_stime + seconds * (os.cpu_count() or 1)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(granted), hard))

@@ -387,6 +387,7 @@ class Runner:
         if failure.detail:
             log.error("the parser failed inside fringewatch:\n%s", failure.detail)
         if failure.kind == "io":
+            self._parser.stop(grace_seconds=0)  # it knows only the spool folder that it began with
             return self._io_failed(failure.message)
         kinds = {
             "refused": OutcomeKind.REFUSED,

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -23,6 +24,14 @@ def obey(connection: Connection, greeting: str = "") -> None:
         if order == "close":
             connection.close()
             threading.Event().wait()
+        if order.startswith("half a message"):
+            os.write(connection.fileno(), struct.pack("!i", 1000) + b"x" * 10)
+            if order.endswith("and die"):
+                os._exit(7)
+            threading.Event().wait()
+        if order == "print":
+            os.write(2, b"libtiff: cannot read \x1b[2J\nforged \xff.tif\n")
+            print("and so says Python")  # noqa: T201 - as a library might
         if order == "raise":
             raise RuntimeError("a bug in the child")
         connection.send((greeting, os.getpid(), order))

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon import children
 from daemon.children import Child, ChildDied, DeadlineMissed
+from daemon.logs import TextLines
 from tests.daemon.children_for_tests import obey
 from tests.daemon.moments import wait_until
 
@@ -103,6 +105,53 @@ def test_a_child_that_is_abandoned_dies_at_once(child):
     with pytest.raises(ChildDied):
         child.receive(LONG, abandon=lambda: True)
     assert not is_running(pid)
+
+
+def test_half_a_message_holds_nobody_beyond_the_deadline(child):
+    child.start()
+    pid = child.pid
+    child.send("half a message")
+    with pytest.raises(DeadlineMissed):
+        child.receive(1.0)
+    assert not is_running(pid)
+
+
+def test_half_a_message_can_be_abandoned(child):
+    child.start()
+    child.send("half a message")
+    wait_until(lambda: child._connection.poll(0.1))  # so that its beginning is not waited for
+    with pytest.raises(ChildDied):
+        child.receive(LONG, abandon=lambda: True)
+
+
+def test_a_child_that_dies_in_half_a_message_is_told_in_words(child):
+    child.start()
+    child.send("half a message and die")
+    with pytest.raises(ChildDied, match="exit code 7"):
+        child.receive(LONG)
+    child.start()
+    child.send("again")
+    assert child.receive(LONG)[2] == "again"
+
+
+def test_a_child_that_takes_no_message_holds_nobody(child, monkeypatch):
+    monkeypatch.setattr(children, "SEND_SECONDS", 0.5)
+    child.start()
+    child.send("hang")
+    with pytest.raises(ChildDied):
+        child.send("x" * 2**22)  # more than the pipe holds
+
+
+def test_what_a_child_prints_is_one_escaped_line_of_the_log(child, caplog, capfd):
+    child.start()
+    child.send("print")
+    child.receive(LONG)
+    wait_until(lambda: "so says Python" in caplog.text)
+    (record,) = [r for r in caplog.records if "printed" in r.getMessage()]
+    line = TextLines().format(record)
+    assert line.isprintable()
+    assert r"cannot read \x1b[2J forged \xff.tif and so says Python" in line
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_child_that_closes_its_pipe_and_stays_is_ended(child):

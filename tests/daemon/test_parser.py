@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from daemon.parser import (
     ParseEnd,
     ParseFailure,
     ParseRequest,
+    ParserLimits,
     decoded,
     encoded,
     parser_main,
@@ -29,11 +31,17 @@ LONG = 120.0
 MEMORY_BYTES = 2 * 2**30  # of addresses; Python, NumPy and their threads alone take about 1 GiB
 
 
+LIMITS = ParserLimits(
+    read=ReadLimits(decoded_bytes=8 * 2**30, side_px=65536, frames=10),
+    memory_bytes=MEMORY_BYTES,
+    seconds=LONG,
+)
+
+
 @pytest.fixture(scope="module")
 def parser() -> Iterator[Child]:
-    """One parser for many files, as in the daemon."""
-    limits = ReadLimits(decoded_bytes=8 * 2**30, side_px=65536, frames=10)
-    child = Child("parser", parser_main, (limits, MEMORY_BYTES), decoded)
+    """One parser for many files, as in the daemon, but free to reach every test's folder."""
+    child = Child("parser", parser_main, (LIMITS,), decoded)
     yield child
     child.stop(grace_seconds=0)
 
@@ -147,6 +155,27 @@ def test_a_file_that_needs_more_memory_than_allowed_fails_and_the_next_is_read(p
     assert isinstance(ask(parser, tmp_path / "good.tif"), ParsedFrame)
     parser.send(NextFrame())
     assert parser.receive(LONG) == ParseEnd(frames=1)
+
+
+def limit_of(pid: int | None, name: str) -> int:
+    """What the kernel grants a process, by the name of it in proc(5)."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith(name)]
+    return int(line.removeprefix(name).split()[0])
+
+
+def test_the_kernel_holds_the_limits_and_a_frame_within_them_is_read(tmp_path):
+    """Half-precision numbers take twice their room once they are read."""
+    image = checkerboard(128, 128).astype(np.float16)
+    write_mrc(tmp_path / "half.mrc", image, 0.02)
+    most = replace(LIMITS, read=ReadLimits(decoded_bytes=image.nbytes), seconds=10.0)
+    child = Child("parser", parser_main, (most,), decoded)
+    assert isinstance(ask(child, tmp_path / "half.mrc"), ParsedFrame)
+    assert limit_of(child.pid, "Max address space") == MEMORY_BYTES
+    assert limit_of(child.pid, "Max file size") < 3 * image.nbytes
+    spent_at_most = 60
+    assert 0 < limit_of(child.pid, "Max cpu time") - 10 * (os.cpu_count() or 1) < spent_at_most
+    child.stop(grace_seconds=0)
 
 
 def test_a_spool_that_cannot_be_written_is_an_error_of_the_disk(parser, tmp_path):
