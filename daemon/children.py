@@ -118,7 +118,7 @@ class Child:
         if self._connection is None or not self.is_alive:
             raise self._died()
         try:
-            with self._killed_after(SEND_SECONDS):
+            with self._killed_after(SEND_SECONDS, threading.Event()):
                 self._connection.send(message)
         except (BrokenPipeError, ConnectionError) as error:
             raise self._died() from error
@@ -145,11 +145,12 @@ class Child:
             if time.monotonic() >= deadline:
                 self.kill()
                 raise DeadlineMissed(self.name, seconds)
+        late = threading.Event()
         try:
-            with self._killed_after(deadline - time.monotonic(), abandon) as is_late:
+            with self._killed_after(deadline - time.monotonic(), late, abandon):
                 return self._next_message(connection)
         except (EOFError, OSError, ValueError) as error:
-            if is_late():
+            if late.is_set():
                 self.kill()
                 raise DeadlineMissed(self.name, seconds) from error
             if not isinstance(error, EOFError | ConnectionError):
@@ -163,14 +164,14 @@ class Child:
 
     @contextmanager
     def _killed_after(
-        self, seconds: float, abandon: Callable[[], bool] = lambda: False
-    ) -> Iterator[Callable[[], bool]]:
+        self, seconds: float, late: threading.Event, abandon: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         """Kill the child if the block lasts longer: a message begun is waited for, come what may.
 
-        Gives what says afterwards whether the time was up.
+        `late` is set where the time was up.
         """
         process, deadline = self._process, time.monotonic() + seconds
-        ended, late = threading.Event(), threading.Event()
+        ended = threading.Event()
 
         def watch() -> None:
             while not ended.wait(min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
@@ -183,7 +184,7 @@ class Child:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            yield late.is_set
+            yield
         finally:
             ended.set()
             watcher.join()

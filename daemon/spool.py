@@ -1,7 +1,7 @@
 """Private copies of arrived files: only these are ever parsed.
 
-A copy cannot change under the parser's hands, and the raw file is opened once, read-only, never
-through a symbolic link.
+A copy cannot change under the parser's hands, and the raw file is opened once, read-only, through
+no symbolic link below the folder it was found in.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.descent import open_below
 from daemon.errors import DaemonCode
 from daemon.stamps import mtime_ns
 from schema.records import ArrivalRecord, Companion
@@ -55,11 +56,11 @@ def spool_arrival(arrival: ArrivalRecord, folder: Path, limit_bytes: int) -> Spo
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     primary = folder / os.fsdecode(os.path.basename(arrival.path))
-    file_sha256 = _copy(arrival, primary, limit_bytes)
+    file_sha256 = _copy(arrival, arrival.root, primary, limit_bytes)
     content = [file_sha256]
     for companion in arrival.companions:
         target = folder / os.fsdecode(os.path.basename(companion.path))
-        content.append(_copy(companion, target, limit_bytes))
+        content.append(_copy(companion, arrival.root, target, limit_bytes))
     return Spooled(
         folder=folder,
         primary=primary,
@@ -72,9 +73,9 @@ def _combined(hashes: Sequence[str]) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _copy(found: ArrivalRecord | Companion, target: Path, limit_bytes: int) -> str:
+def _copy(found: ArrivalRecord | Companion, root: bytes, target: Path, limit_bytes: int) -> str:
     """SHA-256 of the bytes copied."""
-    descriptor = os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = open_below(root, found.path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb", buffering=0) as reader:
         before = os.fstat(reader.fileno())
         _check(before, limit_bytes)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from analysis.readers import field_of_view_stem, grouped
+from daemon.descent import open_below
 from daemon.names import printable
 from daemon.roots import Root, look
 from daemon.stamps import ctime_ns, inode, mtime_ns
@@ -122,7 +123,7 @@ def holds(root: Root, folder: bytes) -> bool:
     if not root.config.recursive or not folder.startswith(top):
         return False
     steps = folder[len(top) :].split(b"/")
-    return not any(_is_unfinished(step, root.config.ignore) for step in steps)
+    return not any(_is_unfinished(os.fsdecode(step), root.config.ignore) for step in steps)
 
 
 def single(path: bytes, root: bytes | None = None) -> ArrivalRecord:
@@ -159,19 +160,21 @@ def _survey(
     files: dict[bytes, os.stat_result] = {}
     below: list[bytes] = []
     unseen: OSError | None = None
-    for number, entry in enumerate(_entries(folder)):
+    for number, entry in enumerate(_entries(root, folder, prefixes)):
         if number % BEAT_ENTRIES == 0:
             beat()
-        if not entry.name.startswith(prefixes) or _is_unfinished(entry.name, root.config.ignore):
+        name = os.fsencode(entry.name)
+        if _is_unfinished(entry.name, root.config.ignore):
             continue
         try:
             if entry.is_dir(follow_symlinks=False):
-                below.append(entry.path)
+                below.append(os.path.join(folder, name))
             elif entry.is_file(follow_symlinks=False):
-                files[entry.name] = entry.stat(follow_symlinks=False)
+                files[name] = entry.stat(follow_symlinks=False)
         except OSError as error:
             if error.errno not in _GONE:
-                log.warning("cannot look at %s: %s", printable(entry.path), error.strerror)
+                path = printable(os.path.join(folder, name))
+                log.warning("cannot look at %s: %s", path, error.strerror)
                 unseen = error
     groups = grouped([os.fsdecode(name) for name in files])
     arrivals = [
@@ -207,9 +210,15 @@ def _arrival(
     )
 
 
-def _entries(folder: bytes) -> Iterator[os.DirEntry[bytes]]:
-    with os.scandir(folder) as entries:
-        yield from entries
+def _entries(root: Root, folder: bytes, prefixes: tuple[bytes, ...]) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds under names that begin so."""
+    begins = tuple(map(os.fsdecode, prefixes))
+    descriptor = open_below(root.path, folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(descriptor) as entries:
+            yield from (entry for entry in entries if entry.name.startswith(begins))
+    finally:
+        os.close(descriptor)
 
 
 def _cannot_list(folder: bytes, error: OSError) -> bool:
@@ -219,8 +228,7 @@ def _cannot_list(folder: bytes, error: OSError) -> bool:
     return error.errno in (*_GONE, *_OUT_OF_REACH)
 
 
-def _is_unfinished(name: bytes, ignore: tuple[str, ...]) -> bool:
-    text = os.fsdecode(name)
+def _is_unfinished(text: str, ignore: tuple[str, ...]) -> bool:
     if text.startswith("."):
         return True
     if _UNFINISHED.match(text):

@@ -33,8 +33,8 @@ from analysis.readers.stated import name
 log = logging.getLogger(__name__)
 
 DEFAULT_LIMITS = ReadLimits()
-# OSErrors that bytes can cause: a library's own, and a seek to where no file can reach.
-ERRORS_OF_CONTENT = (None, errno.EINVAL, errno.EOVERFLOW)
+# OSErrors that bytes can cause: a seek to where no file can reach.
+ERRORS_OF_CONTENT = (errno.EINVAL, errno.EOVERFLOW)
 BLANK = "Every pixel of the image has the same value."
 SMALLEST_SIDE_PX = 32
 LARGEST_ASYMMETRY = 0.01
@@ -113,7 +113,8 @@ def _translated(path: Path) -> Iterator[None]:
     except MemoryError as error:
         raise OSError(errno.ENOMEM, "not enough memory to read the file") from error
     except OSError as error:
-        if error.errno not in ERRORS_OF_CONTENT:
+        # A library's own error has no number, or has words where the number belongs.
+        if isinstance(error.errno, int) and error.errno not in ERRORS_OF_CONTENT:
             raise
         raise _unreadable(path, error) from error
     except Exception as error:

@@ -232,7 +232,7 @@ def test_a_file_that_cannot_be_looked_at_is_not_taken_for_gone(
     folder, monkeypatch, number, is_whole
 ):
     (folder / "a.dm4").touch()
-    monkeypatch.setattr("daemon.walk._entries", lambda _: iter([_Unseen(number)]))
+    monkeypatch.setattr("daemon.walk._entries", lambda *_: iter([_Unseen(number)]))
     root = root_of(folder)
     assert walk(root).is_whole == is_whole
     if not is_whole:
@@ -243,8 +243,7 @@ def test_a_file_that_cannot_be_looked_at_is_not_taken_for_gone(
 class _Unseen:
     """An entry of a folder on a share that fails just now."""
 
-    name = b"a.dm4"
-    path = b"/share/a.dm4"
+    name = "a.dm4"
 
     def __init__(self, number: int) -> None:
         self._number = number

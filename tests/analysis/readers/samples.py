@@ -94,6 +94,7 @@ def write_emi(path: Path, mode: str, camera: str = "BM-Ceta") -> None:
 DmTag = dict[str, Any] | list[Any] | str | int | float | NDArray[np.generic]
 DM_TYPE_OF_DTYPE = {"int16": (1, 2), "float32": (2, 6), "uint8": (6, 10), "uint16": (10, 4)}
 DM_COLOUR, DM_COMPLEX = 23, 3
+DM_COUNT = {3: "I", 4: "Q"}
 
 
 def write_dm3(
@@ -102,8 +103,12 @@ def write_dm3(
     units: tuple[str, ...] = ("nm", "nm"),
     tags: dict[str, Any] | None = None,
     data_type: int | None = None,
+    version: int = 3,
 ) -> None:
-    """DigitalMicrograph file of (H, W) or (frames, H, W); `units` are those of x, y and z."""
+    """DigitalMicrograph file of (H, W) or (frames, H, W); `units` are those of x, y and z.
+
+    Version 4 has counts of eight bytes, and tells the length of every tag.
+    """
     own_type, _ = DM_TYPE_OF_DTYPE[image.dtype.name]
     sides = image.shape[::-1] if data_type != DM_COLOUR else image.shape[1::-1]
     axes = [{"Origin": 0.0, "Scale": PIXEL_SIZE_NM, "Units": unit} for unit in units]
@@ -118,31 +123,37 @@ def write_dm3(
         "ImageTags": tags or {},
         "Name": "Au",
     }
-    root = _dm_group({"ImageList": [content]}) + bytes(8)
-    path.write_bytes(struct.pack(">3I", 3, len(root), 1) + root)
+    count = DM_COUNT[version]
+    root = _dm_group({"ImageList": [content]}, count) + bytes(8)
+    head = struct.pack(">I", version) + struct.pack(f">{count}", len(root)) + struct.pack(">I", 1)
+    path.write_bytes(head + root)
 
 
-def _dm_group(members: dict[str, Any] | list[Any]) -> bytes:
+def _dm_group(members: dict[str, Any] | list[Any], count: str) -> bytes:
     named = members.items() if isinstance(members, dict) else [("", one) for one in members]
-    body = b"".join(_dm_tag(name, value) for name, value in named)
-    return struct.pack(">BBI", 0, 0, len(named)) + body
+    body = b"".join(_dm_tag(name, value, count) for name, value in named)
+    return struct.pack(f">BB{count}", 0, 0, len(named)) + body
 
 
-def _dm_tag(name: str, value: DmTag) -> bytes:
+def _dm_tag(name: str, value: DmTag, count: str) -> bytes:
     """One tag: its head big-endian, its value little-endian."""
     is_group = isinstance(value, dict | list)
     head = struct.pack(">BH", 20 if is_group else 21, len(name)) + name.encode()
-    if isinstance(value, dict | list):
-        return head + _dm_group(value)
+    body = _dm_group(value, count) if isinstance(value, dict | list) else _dm_value(value, count)
+    return head + (struct.pack(">Q", len(body)) if count == DM_COUNT[4] else b"") + body
+
+
+def _dm_value(value: DmTag, count: str) -> bytes:
     if isinstance(value, str):
-        return head + b"%%%%" + struct.pack(">4I", 3, 20, 4, len(value)) + value.encode("utf-16le")
-    if isinstance(value, np.ndarray):
+        kinds, packed = (20, 4, len(value)), value.encode("utf-16le")
+    elif isinstance(value, np.ndarray):
         _, element = DM_TYPE_OF_DTYPE[value.dtype.name]
-        return head + b"%%%%" + struct.pack(">4I", 3, 20, element, value.size) + value.tobytes()
-    kind, packed = (7, struct.pack("<d", value)) if isinstance(value, float) else (
-        5, struct.pack("<I", value)
-    )  # fmt: skip
-    return head + b"%%%%" + struct.pack(">2I", 1, kind) + packed
+        kinds, packed = (20, element, value.size), value.tobytes()
+    elif isinstance(value, float):
+        kinds, packed = (7,), struct.pack("<d", value)
+    else:
+        kinds, packed = (5,), struct.pack("<I", value)
+    return b"%%%%" + struct.pack(f">{1 + len(kinds)}{count}", len(kinds), *kinds) + packed
 
 
 def write_velox(
