@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from daemon.config import WatchConfig
+from daemon.descent import open_below
 from daemon.intake import Intake
 from daemon.roots import Root, RootVanished
 from daemon.settle import SettleTracker
@@ -378,14 +379,13 @@ def test_a_listing_that_fails_removes_nothing(watch, folder, monkeypatch, errno,
     (folder / "day").mkdir()
     path = write(folder / "day" / "a.dm4")
     watch.settle()
-    scandir = os.scandir
 
-    def fail(place: bytes) -> object:
+    def fail(root: bytes, place: bytes, flags: int) -> int:
         if place == os.fsencode(folder / "day"):
             raise OSError(errno, os.strerror(errno))
-        return scandir(place)
+        return open_below(root, place, flags)
 
-    monkeypatch.setattr("daemon.walk.os.scandir", fail)
+    monkeypatch.setattr("daemon.walk.open_below", fail)
     append(path)
     watch.walk()
     assert watch.entry(path).present == present
