@@ -111,6 +111,10 @@ class Segmenter:
                     raise
                 self._halve_tiles()
 
+    def use_smallest_tiles(self) -> None:
+        """Take as little memory as possible from here on, at the cost of time."""
+        self._tile_px = self._smallest_px
+
     def _tiled(self, padded: NDArray[np.float32]) -> NDArray[np.float32]:
         result = np.empty((*padded.shape, self._outputs), np.float32)
         overlap_px = self._overlap_px
@@ -131,13 +135,16 @@ class Segmenter:
             found = self._network.predict_on_batch(np.ascontiguousarray(tile)[None, :, :, None])
         return np.asarray(found[0], np.float32)
 
+    @property
+    def _smallest_px(self) -> int:
+        side_px = max(SMALLEST_TILE_PX, 2 * self._overlap_px + self._stride)
+        return min(self._tile_px, _multiple(side_px, self._stride))
+
     def _halve_tiles(self) -> None:
-        smallest = _multiple(
-            max(SMALLEST_TILE_PX, 2 * self._overlap_px + self._stride), self._stride
-        )
-        if self._tile_px <= smallest:
+        smallest_px = self._smallest_px
+        if self._tile_px <= smallest_px:
             raise OutOfMemory(f"tiles of {self._tile_px} px do not fit on {self.device}")
-        self._tile_px = max(smallest, _multiple(self._tile_px // 2, self._stride))
+        self._tile_px = max(smallest_px, _multiple(self._tile_px // 2, self._stride))
         log.warning("out of memory on %s: tiles of %d px from here on", self.device, self._tile_px)
 
 

@@ -51,7 +51,12 @@ def supervisor(
         worker=Child(
             "worker",
             worker_main,
-            (bundle_folder(config), config.analysis.device, settings),
+            (
+                bundle_folder(config),
+                config.analysis.device,
+                settings,
+                config.limits.worker_memory_fraction,
+            ),
         ),
         known=KnownResults(reader, owned_state.folder.path, manifest, settings),
         state_folder=owned_state.folder.path,

@@ -98,6 +98,8 @@ class LimitsConfig(Section):
     parser_memory_bytes: int = Field(default=6 * 2**30, gt=0)
     parser_seconds: float = Field(default=60.0, gt=0)
     worker_seconds: float = Field(default=300.0, gt=0)
+    worker_memory_fraction: float = Field(default=0.75, gt=0, le=1)
+    """Of the machine's memory; what would take more ends the worker and not another program."""
     min_free_fraction: float = Field(default=0.05, ge=0, lt=1)
     """Of the state folder's disk; below it no micrograph is begun."""
 

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -72,6 +72,7 @@ class FileJob:
     """One file whose turn it is.
 
     `accepts_suspect`: pixels that look unwritten no longer make it wait: it was given its time.
+    `child_deaths`: processes that died with it so far, perhaps for want of memory.
     """
 
     source_file_id: int
@@ -80,6 +81,7 @@ class FileJob:
     force: bool
     session_uuid: str | None = None
     accepts_suspect: bool = False
+    child_deaths: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,7 +321,8 @@ class Runner:
             while isinstance(message := self._from_parser(), ParsedFrame):
                 if message.pixels.parent != spooled.folder:
                     raise RuntimeError(f"the parser names pixels in {message.pixels.parent}")
-                results.append(self._analyse_frame(job, message, origin))
+                frame = _flagged(message, spooled)
+                results.append(self._analyse_frame(job, frame, origin))
                 _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(NextFrame()))
                 self._step("reading", self._limits.parser_seconds)
         except BaseException:
@@ -346,6 +349,7 @@ class Runner:
             state_folder=self._state_folder,
             origin=origin,
             force=job.force,
+            careful=job.child_deaths > 0,
         )
         _guarded(DaemonCode.WORKER_DIED, lambda: self._worker.send(request))
         answer = self._from_worker(self._limits.worker_seconds, self._abandon.is_set)
@@ -420,6 +424,13 @@ def _guarded(code: DaemonCode, step: Callable[[], Answer]) -> Answer:
         raise _AttemptFailed(
             OutcomeKind.CHILD_DIED, DaemonCode.DEADLINE, f"Analysis stopped: {error}."
         ) from error
+
+
+def _flagged(frame: ParsedFrame, spooled: Spooled) -> ParsedFrame:
+    """A frame of a file whose end was never written may lack pixels, whatever they look like."""
+    if frame.suspect is not None or not spooled.ends_in_a_hole:
+        return frame
+    return replace(frame, suspect="the end of the file was never written")
 
 
 def _is_of(result: ResultRecord, frame: ParsedFrame) -> bool:

@@ -4,6 +4,7 @@ A copy cannot change under the parser's hands, and the raw file is opened once, 
 no symbolic link below the folder it was found in.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -36,13 +37,21 @@ class CannotSpool(Exception):
 class Spooled:
     """One arrival, copied under its own names.
 
-    `content_sha256` covers the primary file and its companions, names left out.
+    `content_sha256` covers the primary file and its companions, names left out. `ends_in_a_hole`:
+    the last bytes of one of them were never written, it only has its size already.
     """
 
     folder: Path
     primary: Path
     file_sha256: str
     content_sha256: str
+    ends_in_a_hole: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Copied:
+    sha256: str
+    ends_in_a_hole: bool
 
 
 def spool_arrival(arrival: ArrivalRecord, folder: Path, limit_bytes: int) -> Spooled:
@@ -56,16 +65,16 @@ def spool_arrival(arrival: ArrivalRecord, folder: Path, limit_bytes: int) -> Spo
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     primary = folder / os.fsdecode(os.path.basename(arrival.path))
-    file_sha256 = _copy(arrival, arrival.root, primary, limit_bytes)
-    content = [file_sha256]
+    copied = [_copy(arrival, arrival.root, primary, limit_bytes)]
     for companion in arrival.companions:
         target = folder / os.fsdecode(os.path.basename(companion.path))
-        content.append(_copy(companion, arrival.root, target, limit_bytes))
+        copied.append(_copy(companion, arrival.root, target, limit_bytes))
     return Spooled(
         folder=folder,
         primary=primary,
-        file_sha256=file_sha256,
-        content_sha256=_combined(content),
+        file_sha256=copied[0].sha256,
+        content_sha256=_combined([one.sha256 for one in copied]),
+        ends_in_a_hole=any(one.ends_in_a_hole for one in copied),
     )
 
 
@@ -73,14 +82,14 @@ def _combined(hashes: Sequence[str]) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _copy(found: ArrivalRecord | Companion, root: bytes, target: Path, limit_bytes: int) -> str:
-    """SHA-256 of the bytes copied."""
+def _copy(found: ArrivalRecord | Companion, root: bytes, target: Path, limit_bytes: int) -> _Copied:
     descriptor = open_below(root, found.path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb", buffering=0) as reader:
         before = os.fstat(reader.fileno())
         _check(before, limit_bytes)
         if (before.st_size, mtime_ns(before)) != (found.size_bytes, found.mtime_ns):
             raise ChangedWhileCopied
+        ends_in_a_hole = _ends_in_a_hole(reader.fileno(), before.st_size)
         digest = hashlib.sha256()
         copied = 0
         with target.open("wb") as writer:  # buffered: a full disk is an error, not a short write
@@ -92,7 +101,23 @@ def _copy(found: ArrivalRecord | Companion, root: bytes, target: Path, limit_byt
         raise ChangedWhileCopied
     if after.st_mtime_ns != before.st_mtime_ns:
         raise ChangedWhileCopied
-    return digest.hexdigest()
+    return _Copied(sha256=digest.hexdigest(), ends_in_a_hole=ends_in_a_hole)
+
+
+def _ends_in_a_hole(descriptor: int, size_bytes: int) -> bool:
+    """Whether the file system holds nothing for the last byte: lseek(2), SEEK_DATA.
+
+    Shares, and file systems that cannot tell, say that all of it is data.
+    """
+    if size_bytes == 0:
+        return False
+    try:
+        os.lseek(descriptor, size_bytes - 1, os.SEEK_DATA)
+    except OSError as error:
+        return error.errno == errno.ENXIO
+    finally:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    return False
 
 
 def _check(status: os.stat_result, limit_bytes: int) -> None:

@@ -310,6 +310,7 @@ class Supervisor:
             force=entry.forced or self._config.analysis.force_out_of_domain,
             session_uuid=session.uuid if session else None,
             accepts_suspect=self._accepts_suspect(entry),
+            child_deaths=entry.child_deaths,
         )
 
     def _accepts_suspect(self, entry: LedgerEntry) -> bool:

@@ -5,6 +5,8 @@ commits.
 """
 
 import logging
+import os
+import resource
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +21,10 @@ from daemon.parser import ParsedFrame
 from daemon.quiet import native_stderr_held
 from schema.records import OriginRecord, ResultRecord
 
+log = logging.getLogger(__name__)
+
 TRIAL_PX = 128
+CPU = "cpu:0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +43,16 @@ class WorkerFailed:
 
 @dataclass(frozen=True, kw_only=True)
 class AnalyseRequest:
-    """Analyse this frame; the masks go below `state_folder`."""
+    """Analyse this frame; the masks go below `state_folder`.
+
+    `careful`: with as little memory as possible, for a process died with it before.
+    """
 
     frame: ParsedFrame
     state_folder: Path
     origin: OriginRecord
     force: bool
+    careful: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +72,16 @@ class AnalysisFailure:
 
 
 def worker_main(
-    connection: Connection, bundle_folder: Path, device: str, settings: AnalysisSettings
+    connection: Connection,
+    bundle_folder: Path,
+    device: str,
+    settings: AnalysisSettings,
+    memory_fraction: float,
 ) -> None:
-    """Load the bundle once, then serve requests until the pipe closes."""
+    """Load the bundle once, then serve requests until the pipe closes.
+
+    `memory_fraction` is the part of the machine's memory it may take.
+    """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from analysis.bundle import load  # here, so that only this process pays for TensorFlow
     from analysis.errors import BundleError
@@ -78,26 +94,76 @@ def worker_main(
     except BundleError as error:
         connection.send(WorkerFailed(message=str(error)))
         return
+    _limit_memory(memory_fraction)
     connection.send(WorkerReady(device=bundle.segmenter.device))
-    _serve(connection, bundle, settings)
+    falls_back = device == "auto" and bundle.segmenter.device != CPU
+    _serve(connection, Analyst(bundle, settings, bundle_folder if falls_back else None))
 
 
-def _serve(connection: Connection, bundle: Bundle, settings: AnalysisSettings) -> None:
-    from daemon.record import analyse_and_store
+class Analyst:
+    """Analyses frames, with less memory or on the processor where it has to.
 
+    Args:
+        bundle: loaded.
+        settings: of the operator.
+        fallback: the folder of the bundle, where it may be loaded on the processor instead.
+    """
+
+    def __init__(self, bundle: Bundle, settings: AnalysisSettings, fallback: Path | None) -> None:
+        self._bundle = bundle
+        self._settings = settings
+        self._fallback = fallback
+
+    def analyse(self, request: AnalyseRequest) -> ResultRecord:
+        """The result of one frame, its masks durable."""
+        from analysis.segment import OutOfMemory
+
+        if request.careful:
+            self._bundle.segmenter.use_smallest_tiles()
+        try:
+            return self._analyse(request)
+        except OutOfMemory as error:
+            if self._fallback is None:
+                raise
+            log.warning("%s: on the processor from here on", error)
+        self._bundle, self._fallback = _on_the_processor(self._fallback), None
+        return self._analyse(request)
+
+    def _analyse(self, request: AnalyseRequest) -> ResultRecord:
+        from daemon.record import analyse_and_store
+
+        return analyse_and_store(
+            request.frame.micrograph(),
+            self._bundle,
+            self._settings,
+            state_folder=request.state_folder,
+            origin=request.origin,
+            force=request.force,
+            analysed_at_utc=datetime.now(UTC),
+        )
+
+
+def _on_the_processor(bundle_folder: Path) -> Bundle:
+    from analysis.bundle import load
+
+    return load(bundle_folder, "cpu")
+
+
+def _limit_memory(fraction: float) -> None:
+    """What would go beyond ends this process, and not another program of the machine.
+
+    Not the address space: CUDA reserves more of it than any machine has memory.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = int(fraction * memory)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _serve(connection: Connection, analyst: Analyst) -> None:
     while True:
         request = connection.recv()
         try:
-            result = analyse_and_store(
-                request.frame.micrograph(),
-                bundle,
-                settings,
-                state_folder=request.state_folder,
-                origin=request.origin,
-                force=request.force,
-                analysed_at_utc=datetime.now(UTC),
-            )
-            connection.send(AnalysedFrame(result=result))
+            connection.send(AnalysedFrame(result=analyst.analyse(request)))
         except OSError as error:
             connection.send(
                 AnalysisFailure(kind="io", message=str(error), detail=traceback.format_exc())

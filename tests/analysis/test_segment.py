@@ -34,6 +34,15 @@ def test_the_result_does_not_depend_on_the_tiling(weights, tile_px):
         assert np.abs(one - other).max() < 1e-5
 
 
+def test_the_smallest_tiles_give_the_same(weights):
+    image = _noise(701, 903)
+    segmenter = Segmenter("default", FILTERS, weights)
+    whole = segmenter.probabilities(image).particle
+    segmenter.use_smallest_tiles()
+    assert segmenter._tile_px < 701
+    assert np.abs(whole - segmenter.probabilities(image).particle).max() < 1e-5
+
+
 def test_tiles_that_overlap_too_little_do_leave_a_trace(weights):
     image = _noise(701, 903)
     whole = Segmenter("default", FILTERS, weights).probabilities(image)

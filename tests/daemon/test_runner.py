@@ -124,6 +124,17 @@ def assert_good(outcome: Outcome) -> None:
     assert len(outcome.results) == 1
 
 
+def test_a_file_whose_end_was_never_written_is_suspect_whatever_its_pixels_look_like(running):
+    job = running.job("frame")
+    path = Path(os.fsdecode(job.arrival.path))
+    os.truncate(path, 100_000)
+    job = replace(job, arrival=single(job.arrival.path))
+    running.runner.submit(job)
+    assert running.outcome().kind is OutcomeKind.SUSPECT
+    running.runner.submit(replace(job, accepts_suspect=True))
+    assert_good(running.outcome())
+
+
 def test_a_share_that_does_not_answer_costs_its_file_an_attempt(running, monkeypatch):
     goes_on = threading.Event()
     with monkeypatch.context() as patch:

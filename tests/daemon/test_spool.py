@@ -262,3 +262,17 @@ def test_a_full_disk_is_an_error_of_the_disk_and_no_change_of_the_file(folder, t
             spool_arrival(arrival, target, LIMIT)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("written", "full", "is_hole"),
+    [(100, 100_000, True), (0, 5, True), (100, 100, False), (0, 0, False)],
+)
+def test_an_end_that_was_never_written_is_noticed(folder, tmp_path, written, full, is_hole):
+    path = folder / "a.dm4"
+    path.write_bytes(b"x" * written)
+    os.truncate(path, full)
+    (arrival,) = walk(Root.of(WatchConfig(folder=folder))).arrivals
+    spooled = spool_arrival(arrival, tmp_path / "spool", 10**6)
+    assert spooled.ends_in_a_hole == is_hole
+    assert spooled.primary.stat().st_size == full
