@@ -1,4 +1,4 @@
-"""What a child may reach of this machine: Landlock, by which a process gives up rights for good.
+"""What a process may reach of this machine: Landlock, by which it gives up rights for good.
 
 Files, TCP, other processes: see landlock(7). The kernel's interface is three system calls that the
 standard library does not know; their numbers are the same on every architecture.
@@ -9,6 +9,7 @@ import errno
 import os
 import struct
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
@@ -47,6 +48,10 @@ _FILE_RIGHTS = ((5, 2**16 - 1), (3, 2**15 - 1), (2, 2**14 - 1), (1, 2**13 - 1))
 _TCP_RIGHTS = ((4, 2**2 - 1),)  # bind, connect
 _SCOPES = ((6, 2**2 - 1),)  # sockets and signals to processes outside
 
+# From version 2 on a file can be moved from one folder to another; every writer needs that.
+_FIRST_FOR_WRITERS = 2
+_WRITING = 2**15 - 1 & ~(READ | Access.EXECUTE)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Confinement:
@@ -67,16 +72,31 @@ class Confinement:
             return
         handled = _known(_FILE_RIGHTS, version)
         attributes = (handled, _known(_TCP_RIGHTS, version), _known(_SCOPES, version))
-        rules = _system_call(_CREATE_RULESET, struct.pack("=QQQ", *attributes), 24, 0)
-        try:
-            for path in self.readable:
-                _allow(rules, path, READ & handled)
-            _allow(rules, self.listable, Access.READ_DIR)
-            _allow(rules, self.writable, USE & handled)
-            ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-            _system_call(_RESTRICT_SELF, rules, 0)
-        finally:
-            os.close(rules)
+        allowed = [(path, READ & handled) for path in self.readable]
+        allowed += [(self.listable, Access.READ_DIR), (self.writable, USE & handled)]
+        _restrict(attributes, allowed)
+
+
+def write_only_below(folders: Iterable[Path]) -> bool:
+    """Give up writing, making, moving and removing files anywhere else, for good.
+
+    For this thread and all it starts later: call it before there are others.
+
+    Args:
+        folders: those that are not there are left out.
+
+    Returns:
+        Whether it was done; the kernel may be too old.
+
+    Raises:
+        OSError: the kernel can, and refuses.
+    """
+    version = landlock_version()
+    if version < _FIRST_FOR_WRITERS:
+        return False
+    handled = _WRITING & _known(_FILE_RIGHTS, version)
+    _restrict((handled, 0, 0), [(folder, handled) for folder in folders])
+    return True
 
 
 def to_folder(writable: Path) -> Confinement:
@@ -96,6 +116,18 @@ def landlock_version() -> int:
         if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
             return 0
         raise
+
+
+def _restrict(attributes: tuple[int, int, int], allowed: Iterable[tuple[Path, int]]) -> None:
+    """From here on only this; attributes: the rights to files and TCP, and the scopes, handled."""
+    rules = _system_call(_CREATE_RULESET, struct.pack("=QQQ", *attributes), 24, 0)
+    try:
+        for path, rights in allowed:
+            _allow(rules, path, rights)
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        _system_call(_RESTRICT_SELF, rules, 0)
+    finally:
+        os.close(rules)
 
 
 def _known(by_version: tuple[tuple[int, int], ...], version: int) -> int:

@@ -1,8 +1,10 @@
 """`fringewatch watch`: the daemon in the foreground or under a service manager."""
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from daemon.assembly import bundle_manifest, supervisor
 from daemon.attending import attend
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config, under_service_manager
+from daemon.confinement import write_only_below
 from daemon.desk import Desk
 from daemon.errors import DaemonError, Misused
 from daemon.live import LiveView
@@ -25,6 +28,9 @@ from daemon.snapshot import Moment
 from schema.errors import DatabaseLost
 
 log = logging.getLogger(__name__)
+
+KERNELS_OWN = (Path("/dev"), Path("/proc"))
+CACHES = (".cache", ".keras", ".nv")  # of TensorFlow, Keras and the GPU's driver
 
 
 def watch(
@@ -48,6 +54,7 @@ def watch(
     drawn = view.is_drawn and not plain
     _set_up_logs(config, view.say if drawn else None)
     with own_state(config.state.folder, SYSTEM_CLOCK) as owned:
+        _give_up_writing_elsewhere(config)
         sweep(owned.folder.path, SYSTEM_CLOCK.utc().timestamp())
         with (
             _session(owned, session),
@@ -55,6 +62,16 @@ def watch(
             supervisor(config, owned, SYSTEM_CLOCK, once=once, show=show) as running,
         ):
             return int(attend(running))
+
+
+def _give_up_writing_elsewhere(config: Config) -> None:
+    """Raw files cannot be changed any more, by whatever fault; its children cannot either."""
+    written = [config.state.folder, Path(tempfile.gettempdir()), *KERNELS_OWN]
+    written += [Path.home() / name for name in CACHES]
+    if config.log.file is not None:
+        written.append(config.log.file.parent)
+    if not write_only_below(written):
+        log.info("this kernel's Landlock is too old: only rights and mounts protect raw files")
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 import ctypes
 import errno
+import json
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,3 +72,50 @@ def test_without_landlock_a_child_works_all_the_same(
     assert landlock_version() == 0
     to_folder(spool).enter()
     assert Path("/etc/passwd").read_bytes()
+
+
+WRITER = """
+import json, os, sys
+from pathlib import Path
+from daemon.confinement import write_only_below
+ours, raw = map(Path, sys.argv[1:])
+done = write_only_below([ours, ours / "is not there"])
+deeds = {
+    "read": lambda: (raw / "a.dm4").read_bytes(),
+    "write": lambda: (raw / "a.dm4").open("r+b"),
+    "cut": lambda: os.truncate(raw / "a.dm4", 0),
+    "make": lambda: (raw / "new").touch(),
+    "make a folder": lambda: (raw / "new").mkdir(),
+    "remove": lambda: (raw / "a.dm4").unlink(),
+    "rename": lambda: (raw / "a.dm4").rename(raw / "b.dm4"),
+    "move away": lambda: (raw / "a.dm4").rename(ours / "a.dm4"),
+    "write ours": lambda: (ours / "rows").write_text("x"),
+    "make ours": lambda: (ours / "below").mkdir(),
+    "move ours": lambda: (ours / "rows").rename(ours / "below" / "rows"),
+}
+found = []
+for name, deed in deeds.items():
+    try:
+        deed()
+        found.append(name)
+    except OSError:
+        pass
+print(json.dumps([done, found]))
+"""
+
+
+@needs_landlock
+def test_who_gave_up_writing_elsewhere_can_change_no_raw_file(tmp_path: Path) -> None:
+    ours, raw = tmp_path / "state", tmp_path / "acquisition"
+    for folder in (ours, raw):
+        folder.mkdir()
+    (raw / "a.dm4").write_bytes(b"pixels")
+    command = [sys.executable, "-c", WRITER, str(ours), str(raw)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == [True, ["read", "write ours", "make ours", "move ours"]]
+    assert (raw / "a.dm4").read_bytes() == b"pixels"
+
+
+def test_a_kernel_without_it_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confinement, "landlock_version", lambda: 1)
+    assert not confinement.write_only_below([])
