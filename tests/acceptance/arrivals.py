@@ -12,10 +12,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from analysis.errors import UnreadableYet
-from analysis.readers import read_micrographs
 from analysis.simulation.files import write_mrc, write_ncem_emd, write_tiff
 from daemon.acquisition import Delivery, Manner, deliver
+from tests.acceptance.rest import Known, frames_of
 from tests.acceptance.small import PIXEL_SIZE_NM, disc
 from tests.analysis.readers.samples import write_dm3, write_emi, write_ser, write_velox
 
@@ -25,8 +24,6 @@ UNCALIBRATED_NM = 0.1  # an MRC file of 1 Å a voxel states no pixel size
 OTHER_PIXELS = 1_000_000
 
 Write = Callable[[Path, int], None]
-Known = tuple[str, float | None]
-"""Pixel hash and pixel size in nm of a frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,11 +187,3 @@ def _arrival(
     delivery = Delivery(name=path.name, content=content, companion=companion, earlier=earlier)
     steps = deliver(case.manner, folder, delivery, points)
     return Arrival(case=case, name=path.name, point=point, known=frozenset(known), steps=steps)
-
-
-def frames_of(path: Path) -> set[Known]:
-    """What is read of a file now; nothing where it is damaged."""
-    try:
-        return {(m.pixel_sha256, m.calibration.pixel_size_nm) for m in read_micrographs(path)}
-    except UnreadableYet:
-        return set()

@@ -12,26 +12,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from daemon.config import WatchConfig
-from daemon.walk import Root, walk
-from schema.serial import companions_from_json
-from tests.acceptance.arrivals import CASES, Arrival, arrivals
+from tests.acceptance.arrivals import CASES, arrivals
 from tests.acceptance.conftest import STUB, Bench, bench_in
+from tests.acceptance.rest import EVERY_IMAGE, SECONDS_PER_FILE, assert_only_known, at_rest
 
 # Tried twice, a file waits until it changes: no stall is long enough to use the ladder up.
 RETRY = "[0.5, 900.0, 900.0, 900.0, 900.0]"
 STALL_SECONDS = 2.0  # three times what a file without events must rest
-VERDICTS = {"done", "retry", "refused", "quarantined"}
-SECONDS_PER_FILE = 15.0  # a tenth of one where the machine is free
 
-LEDGER = (
-    "SELECT path, revision, state, size_bytes, mtime_ns, companions FROM source_file "
-    "WHERE state <> 'superseded' AND present = 1"
-)
-EVERY_IMAGE = (
-    "SELECT path, pixel_sha256, image.pixel_size_nm, image.suspect FROM image "
-    "JOIN source_file ON source_file.id = source_file_id"
-)
 RESULTS = (
     "SELECT path, state, signal_index, frame_index, pixel_sha256, pixel_size_nm, natural_key, "
     "particle_count, suspect FROM current_micrograph"
@@ -54,6 +42,7 @@ def every_writer_gives_one_result(
         bench.configure(retry=RETRY)
         (scratch := folder / "scratch").mkdir()
         on_their_way = arrivals(bench.folder, scratch, points, seed)
+        known = {arrival.name: arrival.known for arrival in on_their_way}
         seconds = 60 + SECONDS_PER_FILE * len(on_their_way)
         process = bench.start("--plain")
         for arrival in on_their_way:
@@ -62,14 +51,14 @@ def every_writer_gives_one_result(
         for arrival in on_their_way:
             arrival.go_on(arrival.point - 1)
         _stall(bench, seconds)
-        _nothing_partial(bench, on_their_way)
+        assert_only_known(bench, known)
         for arrival in on_their_way:
             arrival.go_on(points)
-        _rest(bench, seconds)
+        at_rest(bench, seconds)
         ends = {arrival.name: arrival.case.end for arrival in on_their_way}
         assert bench.states() == ends
         bench.stop(process)
-        _nothing_partial(bench, on_their_way)
+        assert_only_known(bench, known)
         _work_off(bench)
         found = results(bench.state)
         images = bench.query(EVERY_IMAGE)
@@ -92,44 +81,10 @@ def _work_off(bench: Bench) -> None:
 
 def _stall(bench: Bench, seconds: float) -> None:
     """Nobody goes on until the daemon has done with the files as they are what it ever will."""
-    _rest(bench, seconds, overwritten="settling")
+    at_rest(bench, seconds, overwritten="settling")
     until = time.monotonic() + STALL_SECONDS
     bench.until(lambda: time.monotonic() > until, seconds)
-    _rest(bench, seconds, overwritten="settling")
-
-
-def _rest(bench: Bench, seconds: float, overwritten: str = "done") -> None:
-    """Until the ledger knows every file as it stands there now, and has tried it.
-
-    `overwritten`: also the state of a file that has a result and is being written again.
-    """
-    root = Root.of(WatchConfig(folder=bench.folder))
-    there = {
-        arrival.path: (arrival.size_bytes, arrival.mtime_ns, set(arrival.companions))
-        for arrival in walk(root).arrivals
-    }
-
-    def is_at_rest() -> bool:
-        rows = bench.query(LEDGER)
-        known = {
-            path: (size, at, set(companions_from_json(beside)))
-            for path, _, _, size, at, beside in rows
-        }
-        return known == there and all(
-            state in VERDICTS or (revision > 1 and state == overwritten)
-            for _, revision, state, *_ in rows
-        )
-
-    bench.until(is_at_rest, seconds)
-
-
-def _nothing_partial(bench: Bench, on_their_way: list[Arrival]) -> None:
-    """No image that was ever stored holds other pixels than a finished file, or another size."""
-    known = {os.fsencode(arrival.name): arrival.known for arrival in on_their_way}
-    for path, pixels, pixel_size_nm, suspect in bench.query(EVERY_IMAGE):
-        name = os.path.basename(path)
-        assert (pixels, pixel_size_nm) in known[name], f"{name!r} was analysed half-written"
-        assert suspect is None, f"{name!r}: {suspect}"
+    at_rest(bench, seconds, overwritten="settling")
 
 
 Rows = list[tuple[Any, ...]]
