@@ -210,7 +210,14 @@ class Acquisition(RuleBasedStateMachine):
             name = os.path.basename(os.fsdecode(entry.path))
             self.finished.append((name, tuple(mtime_ns for _, _, mtime_ns in members)))
         else:
-            self.give_back(entry)
+            self.give_back(entry, "still_written")
+
+    @precondition(lambda self: self.in_work is not None)
+    @rule()
+    def fail(self):
+        """The attempt ends without a result, whatever the reason."""
+        entry, self.in_work = self.in_work, None
+        self.give_back(entry, "unreadable")
 
     def analyse(self, entry):
         pixels = _pixels(Path(os.fsdecode(entry.path)))
@@ -219,9 +226,9 @@ class Acquisition(RuleBasedStateMachine):
             store.commit_results(connection, entry.source_file_id, pixels, results, self.now)
         self.pictures.add(pixels)
 
-    def give_back(self, entry):
+    def give_back(self, entry, code):
         again_at = self.now + timedelta(seconds=RETRY_SECONDS)
-        said = ("still_written", "No.", again_at, self.now)
+        said = (code, "No.", again_at, self.now)
         with self.owner.begin() as connection:
             ledger.retry_later(connection, entry.source_file_id, *said)
             self.intake.look_again(connection, entry.arrival, self.now, self.seconds)
