@@ -4,6 +4,7 @@ Its `pHYs` chunk is a printer's resolution.
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ IHDR_END = 26
 SAMPLES_OF_COLOUR_TYPE = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 COLOUR_TYPES = (2, 6)
 DEEP_BITS = 16
+LAST_CHUNK = b"IEND"
 
 
 def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -> Iterator[Signal]:
@@ -44,6 +46,7 @@ def read_signals(path: Path, companions: tuple[Path, ...], limits: ReadLimits) -
 
 
 def _read(path: Path, bits: int, colour_type: int) -> NDArray[np.generic]:
+    _check_sums(path)
     # The class itself and not Image.open, whose own cap on pixels is lower than ours.
     with path.open("rb") as file, PngImagePlugin.PngImageFile(file) as image:
         pixels = np.array(image.convert("RGB") if image.mode == "P" else image)
@@ -51,3 +54,21 @@ def _read(path: Path, bits: int, colour_type: int) -> NDArray[np.generic]:
         # Pillow halves the depth of these; OpenCV does not, and forgives what Pillow just checked.
         return np.asarray(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED))
     return pixels.astype(np.uint16) if pixels.dtype == np.int32 else pixels
+
+
+def _check_sums(path: Path) -> None:
+    """Compare each chunk with its checksum: neither library looks at those of the pixels.
+
+    Raises:
+        UnreadableYet: a chunk is not what was written, or the file ends early.
+    """
+    with path.open("rb") as file:
+        file.seek(len(SIGNATURE))
+        kind = b""
+        while kind != LAST_CHUNK:
+            length, kind = struct.unpack(">I4s", file.read(8))
+            body = file.read(length)
+            if struct.pack(">I", zlib.crc32(kind + body)) != file.read(4):
+                raise UnreadableYet(
+                    ErrorCode.UNREADABLE, "A part of the PNG file does not match its checksum."
+                )

@@ -4,6 +4,7 @@ Read with tifffile page by page. `tiff_calibration` knows where ImageJ, OME, Dig
 Olympus SIS, TVIPS and JEOL put the pixel size.
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -140,6 +141,8 @@ def _unwritten_strips(path: Path, series: Any) -> str | None:
     for page in series.pages:
         if page is None:
             continue
+        if (stated := _misstated_bytes(page)) is not None:
+            return stated
         spans = list(zip(page.dataoffsets, page.databytecounts, strict=False))
         unwritten += sum(1 for offset, count in spans if offset == 0 or count == 0)
         end = max((offset + count for offset, count in spans), default=0)
@@ -149,6 +152,18 @@ def _unwritten_strips(path: Path, series: Any) -> str | None:
                 f"The TIFF file has {present} bytes, but its pixels reach to {end}.",
             )
     return f"{unwritten} strips of the image were never written" if unwritten else None
+
+
+def _misstated_bytes(page: Any) -> str | None:
+    """Why an uncompressed page is not what its tags say: its strips or tiles hold more or less."""
+    keyframe, stated = page.keyframe, sum(page.databytecounts)
+    is_whole_bytes = keyframe.bitspersample == 8 * keyframe.dtype.itemsize
+    if keyframe.compression != tifffile.COMPRESSION.NONE or not is_whole_bytes or stated == 0:
+        return None
+    bits = math.prod(keyframe.chunked) * math.prod(keyframe.chunks) * keyframe.bitspersample
+    if stated in (keyframe.nbytes, bits // 8):  # some writers fill up the last strip
+        return None
+    return f"the page is {keyframe.nbytes} bytes large, and its strips hold {stated}"
 
 
 def _read_frame(path: Path, page: _Page, keyframe: Any) -> NDArray[np.generic]:

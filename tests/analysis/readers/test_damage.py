@@ -22,6 +22,7 @@ from tests.analysis.readers.samples import (
     PIXEL_SIZE_NM,
     counts,
     refusal_of,
+    write_dm3,
     write_every_family,
     write_png,
     write_ser,
@@ -288,6 +289,36 @@ def test_an_offset_that_no_file_reaches_is_the_files_fault(tmp_path: Path) -> No
     content[22:30] = struct.pack("<Q", 2**63 - 9)
     (tmp_path / "a.ser").write_bytes(content)
     assert refusal_of(tmp_path / "a.ser").code is ErrorCode.UNREADABLE
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_a_flipped_bit_in_a_png_is_noticed(tmp_path: Path, share: float) -> None:
+    """Its pixels have a checksum that the libraries do not look at."""
+    write_png(tmp_path / "a.png", IMAGE)
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[int(share * len(content))] ^= 1
+    (tmp_path / "a.png").write_bytes(content)
+    assert refusal_of(tmp_path / "a.png").code is ErrorCode.UNREADABLE
+
+
+def test_a_tiff_whose_strips_hold_another_number_of_bytes_is_suspect(tmp_path: Path) -> None:
+    """Where the bits of a pixel are lost, a TIFF has one, and half of the image would be shown."""
+    write_tiff(tmp_path / "a.tif", IMAGE, PIXEL_SIZE_NM)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    bits_per_sample = content.index(struct.pack("<HHIH", 258, 3, 1, 16))
+    content[bits_per_sample + 8] = 8
+    (tmp_path / "a.tif").write_bytes(content)
+    (micrograph,) = read_micrographs(tmp_path / "a.tif")
+    assert micrograph.suspect == "the page is 12288 bytes large, and its strips hold 24576"
+
+
+def test_an_error_with_words_for_a_number_is_the_files_fault(tmp_path: Path) -> None:
+    """RosettaSciIO raises OSError("...", 0) for a tag that counts its numbers wrongly."""
+    write_dm3(tmp_path / "a.dm3", IMAGE)
+    content = (tmp_path / "a.dm3").read_bytes()
+    name = content.index(b"DataType") + len(b"DataType%%%%")
+    (tmp_path / "a.dm3").write_bytes(content[:name] + bytes(4) + content[name + 4 :])
+    assert refusal_of(tmp_path / "a.dm3").code is ErrorCode.UNREADABLE
 
 
 # ── bombs ────────────────────────────────────────────────────────────────────
