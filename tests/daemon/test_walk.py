@@ -207,6 +207,19 @@ def test_a_folder_gone_since_it_was_listed_is_empty(folder):
     assert survey(root, os.path.join(root.path, b"gone"), [b"a.dm4"]) == []
 
 
+@pytest.mark.parametrize("swapped", ["day", "day/night"])
+def test_a_folder_swapped_for_a_link_since_it_was_listed_is_empty(folder, tmp_path, swapped):
+    outside = tmp_path / "outside"
+    (outside / "night").mkdir(parents=True)
+    for place in (outside, outside / "night"):
+        (place / "secret.dm4").touch()
+    (folder / swapped).parent.mkdir(exist_ok=True)
+    (folder / swapped).symlink_to(outside)
+    root = root_of(folder)
+    for below in (b"day", b"day/night"):
+        assert survey(root, os.path.join(root.path, below), [b"secret.dm4"]) == []
+
+
 def test_a_root_holds_itself_and_what_lies_below(folder):
     root = root_of(folder)
     flat = root_of(folder, recursive=False)
