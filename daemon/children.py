@@ -96,17 +96,16 @@ class Child:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         printed, prints = context.Pipe(duplex=False)
-        self._process = context.Process(
+        process = context.Process(
             target=run_child,
             args=(theirs, prints, os.getpid(), self.name, self._confinement),
             name=f"fringewatch-{self.name}",
             daemon=True,
         )
-        self._process.start()
-        theirs.close()
-        prints.close()
+        with theirs, prints:
+            process.start()  # where that fails there is no child, and nothing to end
+        self._process, self._connection = process, ours
         threading.Thread(target=_log_printed, args=(self.name, printed), daemon=True).start()
-        self._connection = ours
         self.send((self._target, self._arguments))
 
     def send(self, message: object) -> None:

@@ -63,7 +63,8 @@ def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
     try:
         make_folder(path.absolute())
     except OSError as error:
-        raise StateFolderError(f"cannot make the state folder {path}: {error.strerror}") from error
+        refusal = DaemonError if error.errno in PASSING else StateFolderError
+        raise refusal(f"cannot make the state folder {path}: {error.strerror}") from error
     refuse_network(path)
     with owned(path) as lock:
         try:

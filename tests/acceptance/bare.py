@@ -4,6 +4,7 @@ Every mechanism is the real one; particles have no class, since scikit-learn tak
 A spawned child imports this module first: what is heavy is imported where it is needed.
 """
 
+import os
 from typing import Any
 
 
@@ -17,9 +18,11 @@ def worker_main(*arguments: Any) -> None:
 
 
 def main() -> None:
-    """The command."""
-    from daemon import assembly, cli
+    """The command; its alarm for a log that grows can be set lower than a test has time for."""
+    from daemon import assembly, cli, owning
 
+    if wanted := os.environ.get("FRINGEWATCH_TEST_LOG_BYTES"):
+        owning.LARGEST_LOG_BYTES = int(wanted)
     assembly.worker_main = worker_main  # type: ignore[attr-defined]
     cli.main()
 

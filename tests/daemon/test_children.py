@@ -39,6 +39,14 @@ def is_running(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
+def test_a_child_that_could_not_be_started_has_nothing_to_end():
+    child = Child("parser", obey, (lambda: None,))
+    with pytest.raises(AttributeError, match="pickle"):
+        child.start()
+    assert not child.is_alive
+    child.stop()
+
+
 def test_a_child_answers_in_a_process_of_its_own(child):
     child.start()
     child.send("question")

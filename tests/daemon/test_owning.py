@@ -1,5 +1,6 @@
 """A state folder is owned whole or not at all, and its loss is noticed."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -39,6 +40,17 @@ def test_a_database_that_another_program_locks_may_be_free_later(tmp_path, monke
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         assert refusal(database.parent).exit_code is Exit.FAILED
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.EIO, Exit.FAILED), (errno.EACCES, Exit.NEEDS_A_PERSON)]
+)
+def test_a_disk_that_fails_for_a_moment_needs_no_person(tmp_path, monkeypatch, number, code):
+    def fails(path: Path) -> None:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("daemon.owning.make_folder", fails)
+    assert refusal(tmp_path / "state").exit_code is code
 
 
 @pytest.mark.parametrize("content", [b"", b"no database, however long it may be " * 100])

@@ -20,6 +20,7 @@ def database_in_memory() -> Engine:
 def _connected() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     _empty().backup(connection)
+    connection.execute("PRAGMA foreign_keys=ON")
     return connection
 
 
