@@ -1,10 +1,13 @@
 """The rows of RELIABILITY's table at the sizes it names."""
 
+from tests.acceptance.deaths import parts_fail
 from tests.acceptance.faults import faults_at_every_call
 from tests.acceptance.held_database import database_held
 from tests.acceptance.killing import killed_in_recovery, killed_while_files_arrive
 from tests.acceptance.migration import migration_killed_at_calls, migration_killed_at_random
 from tests.acceptance.power_loss import power_lost
+from tests.soak.burst import burst
+from tests.soak.endurance import endured
 from tests.soak.row import Row, tested
 
 PLACE = "tests/acceptance"
@@ -12,7 +15,6 @@ PLACE = "tests/acceptance"
 
 def rows(hours: float) -> tuple[Row, ...]:
     """All of them, in their order; row 6 takes so many hours."""
-    del hours
     return (
         Row(
             number="1",
@@ -52,11 +54,51 @@ def rows(hours: float) -> tuple[Row, ...]:
             run=lambda folder: power_lost(folder, losses=1000, restarts=50, files=8),
         ),
         Row(
+            number="5",
+            marks="N",
+            test="burst, as fast as the disk",
+            size="500 files, 2 to 130 MB, 11 GB",
+            run=lambda folder: burst(
+                folder, files=500, rss_cap_bytes=4 * 2**30, patience_seconds=4 * 3600.0
+            ),
+        ),
+        Row(
+            number="6",
+            marks="N",
+            test="a file every 5 s, a stop every hour",
+            size=f"{hours:g} h",
+            run=lambda folder: endured(folder, hours=hours),
+        ),
+        Row(
             number="7",
             marks="CI",
             test="more events than the kernel keeps",
             size="30,000 files",
             run=tested(f"{PLACE}/test_rush.py"),
+        ),
+        Row(
+            number="9",
+            marks="CI",
+            test="exception or death of each part",
+            size="6 parts, 2 ways, 10 times",
+            run=lambda folder: parts_fail(folder, times=10),
+        ),
+        Row(
+            number="15",
+            marks="CI",
+            test="full disk",
+            size="6 MB tmpfs",
+            run=tested(f"{PLACE}/test_full_disk.py"),
+        ),
+        Row(
+            number="17",
+            marks="CI",
+            test="read-only input; a file nobody may read",
+            size="1",
+            run=tested(
+                f"{PLACE}/test_watch.py::test_raw_files_stay_as_they_were",
+                "tests/daemon/test_ladder.py",
+            ),
         ),
         Row(
             number="18",
@@ -72,6 +114,22 @@ def rows(hours: float) -> tuple[Row, ...]:
             ),
         ),
         Row(
+            number="19",
+            marks="CI",
+            test="the database is taken away, and rebuilt",
+            size="5 ways",
+            run=tested(f"{PLACE}/test_taken_away.py", f"{PLACE}/test_rebuild.py"),
+        ),
+        Row(
+            number="23",
+            marks="CI",
+            test="two daemons, one state folder",
+            size="1",
+            run=tested(
+                f"{PLACE}/test_under_systemd.py::test_a_second_daemon_leaves_within_two_seconds"
+            ),
+        ),
+        Row(
             number="24",
             marks="CI",
             test="migration killed at random",
@@ -84,5 +142,12 @@ def rows(hours: float) -> tuple[Row, ...]:
             test="migration killed at the k-th call",
             size="6 calls, until a run is not hit",
             run=migration_killed_at_calls,
+        ),
+        Row(
+            number="25",
+            marks="CI",
+            test="under a service manager, played by a socket",
+            size="4 tests",
+            run=tested(f"{PLACE}/test_under_systemd.py", "tests/service"),
         ),
     )
