@@ -23,6 +23,7 @@ from tests.acceptance.clean import assert_clean
 Counts = NDArray[np.uint16]
 NOT_YET = ("unable to open", "no such table", "locked")  # it is being made
 STUB = "tests.acceptance.stub"
+PATIENCE_SECONDS = 300.0  # until a fact that must come true is given up, on a busy machine
 
 # Short waits, so that a test waits for the daemon and not for the clock.
 CONFIG = """
@@ -89,7 +90,9 @@ class Bench:
         self.processes.append(process)
         return process
 
-    def run(self, *words: str | Path, timeout: float = 180.0) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str | Path, timeout: float = PATIENCE_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
             self.command(*words), capture_output=True, text=True, timeout=timeout, check=False
@@ -111,7 +114,7 @@ class Bench:
         rows = self.query("SELECT path, state FROM source_file WHERE state <> 'superseded'")
         return {os.path.basename(os.fsdecode(path)): state for path, state in rows}
 
-    def until(self, fact: Callable[[], bool], seconds: float = 90.0) -> None:
+    def until(self, fact: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for a fact about the world; fail where it does not come true."""
         deadline = time.monotonic() + seconds
         while not fact():

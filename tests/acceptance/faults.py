@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.acceptance.clean import assert_all_done, assert_no_row_without_file
-from tests.acceptance.conftest import Bench, bench_in
+from tests.acceptance.conftest import PATIENCE_SECONDS, Bench, bench_in
 from tests.acceptance.small import write_disc
 
 CALLS = ("write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "ftruncate")
 KINDS = ("SIGKILL", "EIO", "EIO+", "ENOSPC", "ENOSPC+")  # +: from the k-th call on
 HONEST_CODES = (1, 78)
-RUN_SECONDS = 60.0  # a disk that fails for good: the run is killed then
+RUN_SECONDS = 120.0  # a disk that fails for good: the run is killed then, as a person would
 FILES = 3
 
 
@@ -98,7 +98,7 @@ def faults_on_faults(folder: Path, faults: tuple[Fault, ...]) -> str:
     with bench_in(folder) as bench:
         for number, fault in enumerate(faults):
             write_disc(bench.folder / f"{number}.tif", number)
-            ran = run_under(bench, fault)
+            ran = run_under(bench, fault, PATIENCE_SECONDS)
             assert ran.hit, f"{fault} hit nothing"
             hits += 1
             _assert_honest(bench, fault, ran)
@@ -106,7 +106,7 @@ def faults_on_faults(folder: Path, faults: tuple[Fault, ...]) -> str:
     return f"{hits} faults, one upon the other; clean after a restart"
 
 
-def run_under(bench: Bench, fault: Fault) -> Ran:
+def run_under(bench: Bench, fault: Fault, seconds: float = RUN_SECONDS) -> Ran:
     """`watch --once` with the fault, killed as a whole where it does not come to an end."""
     trace = bench.state.parent / "trace"
     strace = ["strace", "-f", "-qq", "-e", "signal=none", "-o", str(trace), *fault.options]
@@ -118,7 +118,7 @@ def run_under(bench: Bench, fault: Fault) -> Ran:
         start_new_session=True,
     )
     try:
-        _, said = process.communicate(timeout=RUN_SECONDS)
+        _, said = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
