@@ -7,7 +7,8 @@ from pathlib import Path
 from analysis.errors import UnreadableYet
 from analysis.readers import read_micrographs
 from daemon.config import WatchConfig
-from daemon.walk import Root, walk
+from daemon.roots import Root
+from daemon.walk import walk
 from schema.serial import companions_from_json
 from tests.acceptance.conftest import Bench
 

@@ -26,8 +26,8 @@ from hypothesis.stateful import (
 
 from daemon.config import WatchConfig
 from daemon.intake import Intake
-from daemon.settle import SettleTracker
 from daemon.roots import Root
+from daemon.settle import SettleTracker
 from daemon.walk import walk
 from daemon.watcher import Hint, HintKind
 from schema import engine, ledger, migrate, store

@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from daemon.config import WatchConfig
+from daemon.roots import Root
 from daemon.spool import CannotSpool, ChangedWhileCopied, spool_arrival
-from daemon.walk import Root, walk
+from daemon.walk import walk
 
 LIMIT_BYTES = 10**6
 MTIME_NS = 1_700_000_000_000_000_000
