@@ -204,6 +204,8 @@ class Intake:
             kind = self._last_kind(arrival, heard)
             if kind is HintKind.CHANGED:
                 self._tracker.modified(arrival.path)
+            elif not heard.keys().isdisjoint(_members(arrival)):
+                self._tracker.let_go(arrival.path)
             self._observe(arrival, seconds)
             if kind is HintKind.CLOSED:
                 self._tracker.closed(arrival.path, seconds)

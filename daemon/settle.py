@@ -85,6 +85,11 @@ class SettleTracker:
         if known := self._watched.get(path):
             self._watched[path] = replace(known, closed_at=None, is_open=True)
 
+    def let_go(self, path: bytes) -> None:
+        """None of its files is being written any more."""
+        if known := self._watched.get(path):
+            self._watched[path] = replace(known, is_open=False)
+
     def replaces_a_result(self, path: bytes) -> None:
         """What stood at this path before was analysed: nothing is lost by patience."""
         if known := self._watched.get(path):

@@ -578,3 +578,19 @@ def test_a_file_overwritten_block_by_block_is_not_taken_half_way(watch: Watch, f
     watch.hear((HintKind.CLOSED, path))
     watch.wait(3.0)
     assert watch.state(path) is FileState.READY
+
+
+def test_a_companion_that_comes_late_settles_when_it_is_closed(watch: Watch, folder: Path):
+    path, settings = folder / "a.mrc", folder / "a.mrc.mdoc"
+    path.write_bytes(b"pixels")
+    watch.settle()
+    watch.finish(path)
+    with settings.open("wb", buffering=0) as file:
+        file.write(b"PixelSpacing = 0.4")
+        watch.hear((HintKind.CHANGED, settings))
+        watch.wait(60.0)
+        assert watch.state(path) is FileState.SETTLING
+        file.write(b"132\n")
+    watch.hear((HintKind.CHANGED, settings), (HintKind.CLOSED, settings))
+    watch.wait(11.0)
+    assert watch.state(path) is FileState.READY
