@@ -16,6 +16,7 @@ from analysis.errors import ErrorCode, UnreadableYet
 
 # More objects than any microscope writes; a file of millions would keep the walk busy for minutes.
 MOST_OBJECTS = 100_000
+MOST_LEVELS = 64  # each costs the library the whole way down: 2000 levels took 25 s
 
 
 @contextmanager
@@ -23,7 +24,8 @@ def open_guarded(path: Path) -> Iterator[h5py.File]:
     """The file, open for reading, after every object was found to lie inside it.
 
     Raises:
-        UnreadableYet: a link leads outside, or there are more objects than any microscope writes.
+        UnreadableYet: a link leads outside, or there are more objects, or levels of them, than
+            any microscope writes.
     """
     with h5py.File(path, "r", locking=False) as file:
         _refuse_links(file)
@@ -32,9 +34,13 @@ def open_guarded(path: Path) -> Iterator[h5py.File]:
 
 def _refuse_links(file: h5py.File) -> None:
     seen: set[int] = set()
-    groups: list[h5py.Group] = [file]
+    groups: list[tuple[int, h5py.Group]] = [(0, file)]
     while groups:
-        group = groups.pop()
+        level, group = groups.pop()
+        if level > MOST_LEVELS:
+            raise UnreadableYet(
+                ErrorCode.TOO_LARGE, f"The file nests its groups more than {MOST_LEVELS} deep."
+            )
         for name in group:
             link = group.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):
@@ -51,7 +57,7 @@ def _refuse_links(file: h5py.File) -> None:
                     ErrorCode.TOO_LARGE, f"The file holds more than {MOST_OBJECTS} objects."
                 )
             if isinstance(member, h5py.Group):
-                groups.append(member)
+                groups.append((level + 1, member))
             elif isinstance(member, h5py.Dataset) and (member.external or member.is_virtual):
                 raise _leads_outside(f"the dataset {member.name}")
 

@@ -11,10 +11,16 @@ def children_of(pid: int) -> list[int]:
     return [int(word) for path in found for word in path.read_text().split()]
 
 
+def named(pid: int, name: str) -> list[int]:
+    """Its children of this name."""
+    found = []
+    for child in children_of(pid):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{child}/comm").read_text().strip() == name:
+                found.append(child)
+    return found
+
+
 def worker_of(process: subprocess.Popen[str]) -> int | None:
     """The child that holds the network."""
-    for pid in children_of(process.pid):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "fw-worker":
-                return pid
-    return None
+    return next(iter(named(process.pid, "fw-worker")), None)

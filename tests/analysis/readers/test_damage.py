@@ -435,6 +435,16 @@ def test_hdf5_that_contains_itself_ends(tmp_path: Path) -> None:
     assert len(list(read_micrographs(tmp_path / "a.emd"))) == 1
 
 
+def test_groups_nested_beyond_reason_are_refused_at_once(tmp_path: Path) -> None:
+    """Each level costs HDF5 the whole way down to it."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        group: h5py.Group = file
+        for _ in range(200):
+            group = group.create_group("d")
+        group["image"] = IMAGE
+    assert refusal_of(tmp_path / "a.h5").code is ErrorCode.TOO_LARGE
+
+
 # ── anything ─────────────────────────────────────────────────────────────────
 
 READ_SUFFIXES = sorted(micrographs.MODULE_OF_SUFFIX)
