@@ -18,6 +18,7 @@ from tests.acceptance.small import write_disc
 
 BARE = "tests.acceptance.bare"
 FINISH_SECONDS = 600.0
+SHORTER, LONGER = 0.85, 1.2  # the next runs, after one with and one without a result
 
 
 def killed_while_files_arrive(
@@ -25,12 +26,14 @@ def killed_while_files_arrive(
 ) -> str:
     """Row 1: so many kills at random moments, spread over the arrival of so many micrographs.
 
-    The moments lie between the start of the daemon and one and a half times what it takes to its
-    first result, so that starts, recoveries and analyses are all hit.
+    The moments lie between the start of the daemon and about one and a half times what it takes to
+    its first result, so that starts, recoveries and analyses are all hit, also where the machine
+    becomes busier meanwhile.
     """
     rng = random.Random(seed)
     with bench_in(folder, program) as bench:
-        arrived, in_hand, last = 0, 0, 10.0
+        arrived = in_hand = productive = results = 0
+        last = 0.0
         for kill in range(kills):
             process = bench.start("--plain")
             for number in range(arrived, (kill + 1) * files // kills):
@@ -42,9 +45,14 @@ def killed_while_files_arrive(
                 _wait(process, rng.uniform(0.1, last))
             _kill(process, rng)
             in_hand += "processing" in bench.states().values()
-            assert_no_row_without_file(bench.state)
+            before, results = results, assert_no_row_without_file(bench.state)
+            productive += results > before
+            last *= SHORTER if results > before else LONGER
         results = _finished(bench)
-    return f"{kills} kills, {in_hand} of them with a file in hand; {results} files, {results} rows"
+    return (
+        f"{kills} kills, {productive} of them after new results, {in_hand} with a file in hand; "
+        f"{results} files, {results} rows"
+    )
 
 
 def killed_in_recovery(
