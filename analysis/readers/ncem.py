@@ -65,8 +65,16 @@ def signal_of(
         pixel_size=_pixel_size(y_axis, x_axis),
         acquisition=acquisition,
         obstacle=obstacle_of_axes(y_axis[1], x_axis[1]),
-        suspect=missing_chunks(dataset),
+        suspect=missing_chunks(dataset) or _standing_axis(dataset, axes),
     )
+
+
+def _standing_axis(dataset: h5py.Dataset, axes: list[tuple[float, str | None]]) -> str | None:
+    """Positions that do not advance are zeros that nobody has written yet; so is the pixel size."""
+    sides_px = dataset.shape[-IMAGE_DIMENSIONS:]
+    if any(side > 1 and step == 0 for side, (step, _) in zip(sides_px, axes, strict=False)):
+        return "the positions along an axis of the image do not advance"
+    return None
 
 
 def _pixel_size(y: tuple[float, str | None], x: tuple[float, str | None]) -> PixelSize:

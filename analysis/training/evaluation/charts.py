@@ -16,7 +16,7 @@ from analysis.training.evaluation.style import (
     BLUE,
     COLOURS,
     GREY,
-    MARKERS,
+    look_of,
     new_figure,
 )
 
@@ -42,7 +42,7 @@ SHORT_CLASSES = ("fault", "no fault", "misoriented", "agglomerate", "background"
 def dice_chart(methods: Sequence[MethodResult]) -> "Figure":
     """Dice of every method on every material, with 95 % intervals."""
     materials = list(methods[0].core)
-    figure = new_figure(7.2, 0.8 + 0.42 * len(materials))
+    figure = new_figure(7.2, 0.8 + 0.06 * max(7, len(methods)) * len(materials))
     axes = figure.subplots()
     for index, method in enumerate(methods):
         rows = [material for material in materials if material in method.core]
@@ -53,11 +53,11 @@ def dice_chart(methods: Sequence[MethodResult]) -> "Figure":
             [each.value for each in estimates],
             places,
             xerr=_bars(estimates),
-            fmt=MARKERS[index % len(MARKERS)],
-            color=COLOURS[index % len(COLOURS)],
+            linestyle="none",
             markersize=4,
-            linewidth=1,
+            elinewidth=1,
             label=method.name,
+            **look_of(index),
         )
     axes.set_yticks(range(len(materials)), materials)
     axes.invert_yaxis()
@@ -98,14 +98,11 @@ def threshold_chart(method: MethodResult) -> "Figure":
     for index, name in enumerate(names):
         points = method.thresholds[name]
         at = [each.threshold for each in points]
-        style = {"color": COLOURS[index % len(COLOURS)], "linewidth": 1.4}
         for axes, values in (
             (left, [each.precision for each in points]),
             (right, [each.recall for each in points]),
         ):
-            axes.plot(
-                at, values, marker=MARKERS[index % len(MARKERS)], markersize=3, label=name, **style
-            )
+            axes.plot(at, values, linewidth=1.4, markersize=3, label=name, **look_of(index))
             lowest = min(lowest, *values)
     left.set_ylabel("precision of pixels")
     right.set_ylabel("recall of pixels")
@@ -229,19 +226,17 @@ def _curve(
     known = [each for each in points if has_estimate(of(each))]
     at = [each.value for each in known]
     estimates = [of(each) for each in known]
-    colour = COLOURS[index % len(COLOURS)]
     axes.plot(
         at,
         [each.value for each in estimates],
-        marker=MARKERS[index % len(MARKERS)],
         markersize=3,
         linewidth=1.2,
-        color=colour,
         label=name,
+        **look_of(index),
     )
     if index == 0:  # a band for each would hide the lines
         lows, highs = [each.low for each in estimates], [each.high for each in estimates]
-        axes.fill_between(at, lows, highs, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(at, lows, highs, color=COLOURS[index], alpha=0.15, linewidth=0)
 
 
 def _limits(axes: "Axes", points: Sequence[CurvePoint], label: str) -> None:

@@ -42,6 +42,16 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+def look_of(index: int) -> dict[str, Any]:
+    """Colour and marker of one of several; from the ninth on the same, and hollow."""
+    colour = COLOURS[index % len(COLOURS)]
+    return {
+        "color": colour,
+        "marker": MARKERS[index % len(MARKERS)],
+        "markerfacecolor": colour if index < len(COLOURS) else "white",
+    }
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """The style, for figures made and written inside."""

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import h5py
 import mrcfile
 import numpy as np
 import pytest
@@ -258,3 +259,14 @@ def test_pixels_may_differ_by_one_per_cent(tmp_path: Path, ratio: float, is_squa
         assert only_one(path).calibration.pixel_size_nm == pytest.approx(mean_nm, rel=1e-5)
     else:
         assert refusal_of(path).code is ErrorCode.PIXELS_NOT_SQUARE
+
+
+def test_an_emd_whose_axes_were_never_written_is_suspect(tmp_path: Path) -> None:
+    path = tmp_path / "a.emd"
+    write_ncem_emd(path, IMAGE, PIXEL_SIZE_NM)
+    assert only_one(path).suspect is None
+    with h5py.File(path, "r+") as file:
+        file["data/simulated/dim2"][:] = 0
+    suspect = only_one(path).suspect
+    assert suspect is not None
+    assert "do not advance" in suspect
