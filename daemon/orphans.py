@@ -1,9 +1,12 @@
-"""Mask files that no row names, at the start of a daemon.
+"""Mask files that no row names.
 
-They are what a daemon left that was killed between writing a result and committing it. Where the
+Some were left by a daemon that was killed between writing a result and committing it. Where the
 raw file is still there, the next attempt takes them up. Where it has gone meanwhile nothing would:
-they are committed now, as `rebuild` would. Those of a file that has its verdict already, and no
-result, were made before one of its frames proved unreadable: they are removed.
+they are committed at the next start, as `rebuild` would.
+
+Others are frames of a file whose later frame could not be read then. They are kept for its next
+attempt, and removed once the file has its verdict and no row names them: it proved unreadable, or
+the same picture was analysed from a copy meanwhile.
 """
 
 import logging
@@ -14,7 +17,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from schema import checkup, ledger, masks
+from daemon.ladder import Step
+from daemon.verdicts import Verdict
+from schema import checkup, ledger, masks, store
 from schema.errors import MaskFileError
 from schema.rebuild import adopt
 from schema.records import FileState, OriginRecord
@@ -22,6 +27,7 @@ from schema.state import StateFolder
 
 log = logging.getLogger(__name__)
 
+_FINAL = (Step.COMMIT, Step.REFUSE, Step.QUARANTINE)
 _WITHOUT_RESULT = (FileState.REFUSED, FileState.QUARANTINED)
 
 
@@ -34,25 +40,56 @@ def settle_orphans(engine: Engine, state: StateFolder, now: datetime) -> None:
     for path in removed:
         path.unlink(missing_ok=True)
     if adopted or removed:
-        words = "%d results of an interrupted daemon were taken up, %d of unreadable files removed"
+        words = "%d results of an interrupted daemon were taken up, %d that nothing needs removed"
         log.info(words, adopted, len(removed))
 
 
+class Leftovers:
+    """The mask files of attempts that failed after some frames, until their file has a verdict.
+
+    Args:
+        engine: of the database this process owns.
+        state: its folder.
+    """
+
+    def __init__(self, engine: Engine, state: StateFolder) -> None:
+        self._engine = engine
+        self._state = state
+        self._made: dict[int, set[str]] = {}
+
+    def ended(self, verdict: Verdict) -> None:
+        """An attempt has ended, and is written down."""
+        outcome = verdict.outcome
+        file_id = outcome.job.source_file_id
+        made = {result.analysis.mask_path for result in outcome.made}
+        if verdict.step not in _FINAL:
+            if made:
+                self._made.setdefault(file_id, set()).update(made)
+            return
+        made |= self._made.pop(file_id, set())
+        if made:
+            with self._engine.begin() as connection:
+                alone = made - store.named_masks(connection, made)
+            for name in alone:
+                (self._state.path / name).unlink(missing_ok=True)
+
+
 def _sorted(connection: Connection, paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Those whose raw file has gone, and those whose raw file has a verdict and no result."""
-    gone, unreadable = [], []
+    """Those whose raw file has gone, and those that nothing will ever take up."""
+    gone, useless = [], []
     for path in paths:
         try:
-            origin = masks.read_origin(path)
+            origin, key = masks.read_origin(path), masks.read_heading(path).natural_key
         except MaskFileError as error:
             log.warning("%s", error)
             continue
         found = ledger.entry_at(connection, origin.path)
-        if found is not None and found.state in _WITHOUT_RESULT and _is_of(found, origin):
-            unreadable.append(path)
+        unreadable = found is not None and found.state in _WITHOUT_RESULT and _is_of(found, origin)
+        if unreadable or store.known(connection, [key]):
+            useless.append(path)
         elif _has_gone(origin):
             gone.append(path)
-    return gone, unreadable
+    return gone, useless
 
 
 def _is_of(found: ledger.LedgerEntry, origin: OriginRecord) -> bool:

@@ -86,7 +86,10 @@ class FileJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The end of one attempt at one file."""
+    """The end of one attempt at one file.
+
+    `results` are those of a whole file, `made` those of the frames analysed before it failed.
+    """
 
     job: FileJob
     kind: OutcomeKind
@@ -95,6 +98,7 @@ class Outcome:
     file_sha256: str = ""
     content_sha256: str = ""
     results: tuple[ResultRecord, ...] = ()
+    made: tuple[ResultRecord, ...] = ()
     seconds: float = 0.0
 
 
@@ -149,6 +153,7 @@ class Runner:
         self._failure: DaemonError | None = None
         self._in_hand: FileJob | None = None
         self._attempts = itertools.count()
+        self._made: list[ResultRecord] = []
         self.pulse = pulse
         self.device = ""
         self.stage = ""
@@ -211,7 +216,8 @@ class Runner:
         try:
             self._load()
             while (job := self._jobs.get()) is not None:
-                outcome = self._attempt(job)
+                self._made = []
+                outcome = replace(self._attempt(job), made=tuple(self._made))
                 self._rest()
                 self._outcomes.put(outcome)
         except DaemonError as error:
@@ -356,6 +362,7 @@ class Runner:
         if isinstance(answer, AnalysisFailure):
             raise self._analysis_failed(answer)
         if isinstance(answer, AnalysedFrame) and _is_of(answer.result, frame):
+            self._made.append(answer.result)
             return answer.result
         self._worker.stop(grace_seconds=0)  # out of step: its next answer would be wrong too
         raise RuntimeError("the worker answered something else than it was asked")

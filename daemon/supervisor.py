@@ -32,7 +32,7 @@ from daemon.ladder import ONCE_IO_TRIES
 from daemon.lookout import Lookout
 from daemon.names import printable
 from daemon.notify import READY, STOPPING, extend_timeout, notify, status
-from daemon.orphans import settle_orphans
+from daemon.orphans import Leftovers, settle_orphans
 from daemon.owning import OwnedState
 from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
 from daemon.snapshot import CurrentFile, Moment
@@ -112,6 +112,7 @@ class Supervisor:
             beat=self._beat,
         )
         self._verdicts = Verdicts(owned.engine, once, config.intake.retry_seconds)
+        self._leftovers = Leftovers(owned.engine, owned.folder)
         self._desk = Desk(owned.engine, owned.folder, self._session_changed)
         self._due: dict[str, float] = {}
         self._stopping = False
@@ -263,7 +264,8 @@ class Supervisor:
         """Write down what has ended; an outcome is kept until it is written."""
         self._outcomes.extend(self._runner.outcomes(wait_seconds))
         while self._outcomes:
-            self._verdicts.settle(self._outcomes[0], self._clock.utc())
+            verdict = self._verdicts.settle(self._outcomes[0], self._clock.utc())
+            self._leftovers.ended(verdict)
             self._follow_up(self._outcomes.popleft())
 
     def _follow_up(self, outcome: Outcome) -> None:

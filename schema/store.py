@@ -100,6 +100,15 @@ def known(connection: Connection, natural_keys: Collection[str]) -> dict[str, in
     return found
 
 
+def named_masks(connection: Connection, paths: Collection[str]) -> set[str]:
+    """Those of these mask files, relative to the state folder, that a row names."""
+    found: set[str] = set()
+    for batch in batches(list(paths)):
+        query = select(Analysis.mask_path).where(Analysis.mask_path.in_(batch))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
 def results_for_content(
     connection: Connection,
     content_sha256: str,

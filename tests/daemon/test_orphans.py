@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from daemon.orphans import settle_orphans
+from daemon.ladder import Step
+from daemon.orphans import Leftovers, settle_orphans
+from daemon.runner import FileJob, Outcome, OutcomeKind
+from daemon.verdicts import Verdict
 from daemon.walk import single
-from schema import ledger, masks, queries, sightings
+from schema import ledger, masks, queries, sightings, store
 from schema.checkup import strays
-from schema.records import FileState
+from schema.records import ArrivalRecord, FileState, ResultRecord
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
 from tests.schema.examples import origin, particle, result
@@ -98,16 +101,56 @@ def test_results_wait_where_the_whole_folder_is_away(owner, state, raw):
     assert without_rows(owner, state) == 1
 
 
-@pytest.mark.parametrize("verdict", [ledger.quarantine, ledger.refuse])
-def test_frames_of_a_file_that_proved_unreadable_are_removed(owner, state, raw, verdict):
+@pytest.mark.parametrize("judge", [ledger.quarantine, ledger.refuse])
+def test_frames_of_a_file_that_proved_unreadable_are_removed(owner, state, raw, judge):
     path = leave(state, raw)
     file_id = see(owner, raw)
     with owner.begin() as connection:
-        verdict(connection, file_id, "truncated", "It ends early.", NOW)
+        judge(connection, file_id, "truncated", "It ends early.", NOW)
     settle_orphans(owner, state, LATER)
     assert not path.exists()
     with owner.connect() as connection:
         assert ledger.entry(connection, file_id).state not in (FileState.DONE, FileState.READY)
+
+
+def test_a_result_that_a_copy_has_meanwhile_is_not_needed_twice(owner, state, raw):
+    path = leave(state, raw)
+    file_id = see(owner, raw)
+    record = result(particles=(particle(),))
+    copys = replace(record, analysis=replace(record.analysis, mask_path="masks/undated/copy.h5"))
+    with owner.begin() as connection:
+        ledger.begin(connection, file_id, "boot", 1, NOW)
+        store.commit_results(connection, file_id, "a" * 64, [copys], NOW)
+    settle_orphans(owner, state, LATER)
+    assert not path.exists()
+
+
+def verdict(file_id: int, kind: OutcomeKind, step: Step, *made: ResultRecord) -> Verdict:
+    """How an attempt ended, after it made these results."""
+    arrival = ArrivalRecord(path=b"/data/a.mrc", root=b"/data", size_bytes=1, mtime_ns=1, inode=1)
+    job = FileJob(source_file_id=file_id, arrival=arrival, pixel_size_nm=None, force=False)
+    return Verdict(outcome=Outcome(job=job, kind=kind, made=made), step=step)
+
+
+@pytest.mark.parametrize("step", [Step.COMMIT, Step.QUARANTINE, Step.REFUSE])
+def test_frames_of_a_failed_attempt_are_kept_until_the_verdict(owner, state, raw, step):
+    path = leave(state, raw)
+    leftovers, made = Leftovers(owner, state), result(particles=(particle(),))
+    leftovers.ended(verdict(1, OutcomeKind.SUSPECT, Step.RETRY, made))
+    leftovers.ended(verdict(2, OutcomeKind.DONE, Step.COMMIT))
+    assert path.exists()
+    leftovers.ended(verdict(1, OutcomeKind.DONE, step))
+    assert not path.exists()
+
+
+def test_frames_that_a_row_names_are_kept(owner, state, raw):
+    path = leave(state, raw)
+    file_id, made = see(owner, raw), result(particles=(particle(),))
+    with owner.begin() as connection:
+        ledger.begin(connection, file_id, "boot", 1, NOW)
+        store.commit_results(connection, file_id, "a" * 64, [made], NOW)
+    Leftovers(owner, state).ended(verdict(file_id, OutcomeKind.DONE, Step.COMMIT, made))
+    assert path.exists()
 
 
 def test_what_was_written_anew_since_does_not_become_the_old_file(owner, state, raw):
