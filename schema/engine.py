@@ -73,6 +73,22 @@ def reader(path: Path) -> Engine:
     return engine
 
 
+def roll_back(path: Path) -> None:
+    """Undo what a process began and did not live to end; nothing where nothing was begun.
+
+    SQLite does it at the first look of anybody who may write. One who may only read cannot even
+    look: "attempt to write a readonly database".
+    """
+    engine = create_engine(
+        "sqlite://", creator=lambda: _connect(_uri(path, "mode=rw")), poolclass=NullPool
+    )
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA schema_version")
+    finally:
+        engine.dispose()
+
+
 def _connect_reader(path: Path) -> sqlite3.Connection:
     if not _at_rest_out_of_reach(path):
         return _connect_read_only(_uri(path, "mode=ro"))

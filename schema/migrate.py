@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DatabaseError
 
 from schema.durable import FILE_MODE, replacing
-from schema.engine import driver_connection, is_passing, reader, writer
+from schema.engine import driver_connection, is_passing, reader, roll_back, writer
 from schema.errors import DatabaseBusy, NotOurDatabase, SchemaTooNew, SchemaTooOld, StateError
 from schema.script import statements
 
@@ -85,6 +85,8 @@ def _version_of(path: Path) -> int:
         return 0
     engine = reader(path)
     try:
+        if path.with_name(f"{path.name}-journal").exists():
+            roll_back(path)  # killed while it took up the log, or gave it up
         with engine.connect() as connection:
             return _found_version(connection)
     except DatabaseError as error:

@@ -5,8 +5,11 @@ is left over; the database is sound; every file has a verdict.
 """
 
 import os
+import shutil
 import sqlite3
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from schema import masks
@@ -37,10 +40,7 @@ def assert_clean(state: Path) -> int:
 
 def assert_no_row_without_file(state: Path) -> int:
     """The number of results, if each has its whole file: what holds at every single moment."""
-    path = state / "fringewatch.sqlite"
-    if not path.exists() or not path.stat().st_size:
-        return 0
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+    with _copied(state) as path, closing(sqlite3.connect(path)) as database:
         if not database.execute("PRAGMA user_version").fetchone()[0]:
             return 0  # killed before its first tables
         results = database.execute(_RESULTS).fetchall()
@@ -64,6 +64,16 @@ def assert_all_done(state: Path, folder: Path) -> int:
     assert {row[0] for row in files} == there
     assert len(files) == len(there) == results == pixels, (len(files), len(there), results, pixels)
     return results
+
+
+@contextmanager
+def _copied(state: Path) -> Iterator[Path]:
+    """The database with its logs, so that looking at it mends nothing for the next owner."""
+    with tempfile.TemporaryDirectory() as place:
+        for end in ("", "-wal", "-journal"):
+            with suppress(FileNotFoundError):
+                shutil.copy(state / f"fringewatch.sqlite{end}", place)
+        yield Path(place) / "fringewatch.sqlite"
 
 
 def _assert_sound(database: sqlite3.Connection) -> None:

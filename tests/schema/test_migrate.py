@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -71,6 +72,24 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     path.write_text("no database" * 1000)
     with pytest.raises(NotOurDatabase):
         migrate.upgrade(path, NOW)
+
+
+def test_what_a_killed_owner_had_begun_is_undone(database, tmp_path):
+    left = tmp_path / "left"
+    left.mkdir()
+    with closing(sqlite3.connect(database, isolation_level=None)) as owner:
+        owner.execute("PRAGMA journal_mode=DELETE")
+        before = owner.execute("SELECT name FROM sqlite_master").fetchall()
+        owner.execute("PRAGMA cache_size=1")  # so that it writes before the commit
+        owner.execute("BEGIN")
+        owner.execute("CREATE TABLE begun AS SELECT randomblob(1000000) AS bytes")
+        for path in database.parent.glob("fringewatch.sqlite*"):
+            shutil.copy(path, left)  # what a kill would leave just now
+        owner.execute("ROLLBACK")
+    assert (left / "fringewatch.sqlite-journal").stat().st_size > 0
+    assert migrate.upgrade(left / database.name, NOW) is None
+    with closing(sqlite3.connect(left / database.name)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == before
 
 
 def test_an_older_database_is_copied_before_it_is_changed(database, writer, monkeypatch):
