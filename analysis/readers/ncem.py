@@ -65,15 +65,15 @@ def signal_of(
         pixel_size=_pixel_size(y_axis, x_axis),
         acquisition=acquisition,
         obstacle=obstacle_of_axes(y_axis[1], x_axis[1]),
-        suspect=missing_chunks(dataset) or _standing_axis(dataset, axes),
+        suspect=missing_chunks(dataset) or _unwritten_axis(dataset),
     )
 
 
-def _standing_axis(dataset: h5py.Dataset, axes: list[tuple[float, str | None]]) -> str | None:
-    """Positions that do not advance are zeros that nobody has written yet; so is the pixel size."""
-    sides_px = dataset.shape[-IMAGE_DIMENSIONS:]
-    if any(side > 1 and step == 0 for side, (step, _) in zip(sides_px, axes, strict=False)):
-        return "the positions along an axis of the image do not advance"
+def _unwritten_axis(dataset: h5py.Dataset) -> str | None:
+    """Why the pixel size may be missing: an axis beside the image ends before it goes on."""
+    for positions in _positions_beside(dataset):
+        if positions.ndim == 1 and positions.size > 1 and positions[-1] == positions[-2]:
+            return f"the positions along {str(positions.name).rpartition('/')[2]} break off"
     return None
 
 
@@ -104,12 +104,15 @@ def _dataset_of(group: h5py.Group) -> h5py.Dataset | None:
 
 def _axes_beside(dataset: h5py.Dataset) -> list[tuple[float, str | None]]:
     """Step and unit of each axis, slowest first; empty where an axis is missing."""
+    return [_axis(positions) for positions in _positions_beside(dataset)]
+
+
+def _positions_beside(dataset: h5py.Dataset) -> list[h5py.Dataset]:
+    """The positions along each axis, slowest first; empty where an axis is missing."""
     group = dataset.parent
     first = 0 if "dim0" in group else 1
-    names = [f"dim{first + i}" for i in range(dataset.ndim)]
-    if not all(isinstance(group.get(name), h5py.Dataset) for name in names):
-        return []
-    return [_axis(group[name]) for name in names]
+    found = [group.get(f"dim{first + i}") for i in range(dataset.ndim)]
+    return found if all(isinstance(member, h5py.Dataset) for member in found) else []
 
 
 def _axis(positions: h5py.Dataset) -> tuple[float, str | None]:

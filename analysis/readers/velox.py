@@ -22,6 +22,7 @@ from analysis.readers.stated import number, positive
 FRAME_AXIS = 2
 VELOX_DIMENSIONS = 3
 METADATA_BYTES = 16 * 2**20
+UNWRITTEN_SETTINGS = "the settings of the image, and so its pixel size, were never written"
 # Optics.OperatingMode and, in TEM, Optics.ProjectorMode.
 MODE_OF_OPERATION = {"1": ImagingMode.TEM, "2": ImagingMode.STEM}
 DIFFRACTION_PROJECTOR = "1"
@@ -48,7 +49,8 @@ def read_signals(path: Path, file: h5py.File) -> Iterator[Signal]:
 
 def _image(path: Path, group: h5py.Group) -> Signal:
     dataset = group["Data"]
-    stated = _metadata(group)
+    settings = _settings(group)
+    stated = _metadata(settings)
     result = stated.get("BinaryResult", {})
     title = str(result.get("Detector", ""))
     if dataset.dtype.kind not in "uif":
@@ -74,18 +76,22 @@ def _image(path: Path, group: h5py.Group) -> Signal:
         ),
         acquisition=_acquisition(stated),
         obstacle=_obstacle(stated.get("Optics", {}), y_unit, x_unit),
-        suspect=missing_chunks(dataset),
+        suspect=missing_chunks(dataset) or (UNWRITTEN_SETTINGS if settings == b"" else None),
     )
 
 
-def _metadata(group: h5py.Group) -> Mapping[str, Any]:
-    """JSON of the first frame; empty where there is none."""
+def _metadata(settings: bytes | None) -> Mapping[str, Any]:
+    """The settings as JSON; empty where there are none."""
+    found = json.loads((settings or b"{}").decode("utf-8", errors="replace"))
+    return found if isinstance(found, dict) else {}
+
+
+def _settings(group: h5py.Group) -> bytes | None:
+    """What is written of the first frame's settings; None where there is no room for them."""
     dataset = group.get("Metadata")
     if not isinstance(dataset, h5py.Dataset) or not 0 < dataset.shape[0] <= METADATA_BYTES:
-        return {}
-    characters = np.asarray(dataset[:, 0], dtype=np.uint8).tobytes()
-    found = json.loads(characters.split(b"\0")[0].decode("utf-8", errors="replace") or "{}")
-    return found if isinstance(found, dict) else {}
+        return None
+    return np.asarray(dataset[:, 0], dtype=np.uint8).tobytes().split(b"\0")[0]
 
 
 def _acquisition(stated: Mapping[str, Any]) -> Acquisition:

@@ -58,9 +58,9 @@ def assert_flagged(path: Path, whole: list[Micrograph], what: str) -> None:
     if isinstance(found, AnalysisError):
         assert isinstance(found, UnreadableYet), f"{what}: {found}"
         return
-    hashes = {micrograph.pixel_sha256 for micrograph in whole}
+    stated = {(each.pixel_sha256, each.calibration) for each in whole}
     for micrograph in found:
-        intact = micrograph.pixel_sha256 in hashes
+        intact = (micrograph.pixel_sha256, micrograph.calibration) in stated
         assert intact or micrograph.suspect, f"{what}: silently wrong"
     assert len(found) == len(whole) or found[0].suspect, f"{what}: silently short"
 
