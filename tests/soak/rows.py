@@ -1,16 +1,25 @@
 """The rows of RELIABILITY's table at the sizes it names."""
 
+from tests.acceptance.corrupt import corrupt_corpus
 from tests.acceptance.deaths import parts_fail
 from tests.acceptance.faults import faults_at_every_call
+from tests.acceptance.fuzzing import fuzz_readers
 from tests.acceptance.held_database import database_held
 from tests.acceptance.killing import killed_in_recovery, killed_while_files_arrive
 from tests.acceptance.migration import migration_killed_at_calls, migration_killed_at_random
 from tests.acceptance.power_loss import power_lost
+from tests.acceptance.row_cuts import every_cut_waits
+from tests.acceptance.row_sequences import every_sequence_equals_the_model
+from tests.acceptance.row_writers import every_writer_gives_one_result
+from tests.acceptance.swapping import swap_race
+from tests.conftest import SHARED_DATA
 from tests.soak.burst import burst
 from tests.soak.endurance import endured
 from tests.soak.row import Row, tested
 
 PLACE = "tests/acceptance"
+ALL = 10**6  # more than there are
+REAL = SHARED_DATA / "formats" if SHARED_DATA.is_dir() else None
 
 
 def rows(hours: float) -> tuple[Row, ...]:
@@ -84,6 +93,55 @@ def rows(hours: float) -> tuple[Row, ...]:
             run=lambda folder: parts_fail(folder, times=10),
         ),
         Row(
+            number="10",
+            marks="CI",
+            test="every writer of an acquisition, stalled",
+            size="20 points each",
+            run=lambda folder: every_writer_gives_one_result(folder, points=20),
+        ),
+        Row(
+            number="10m",
+            marks="N",
+            test="the same with the shipped model",
+            size="2 points each",
+            run=lambda folder: every_writer_gives_one_result(folder, points=2, program="daemon"),
+        ),
+        Row(
+            number="11",
+            marks="CI",
+            test="files cut short, or with zeros behind",
+            size="5 formats and real files, 50 cuts, 2 to 98 %",
+            run=lambda folder: every_cut_waits(folder, cuts=50, real=REAL),
+        ),
+        Row(
+            number="12",
+            marks="CI",
+            test="bad files among as many good ones",
+            size="the whole corpus",
+            run=lambda folder: corrupt_corpus(folder, files=ALL),
+        ),
+        Row(
+            number="12m",
+            marks="N",
+            test="the same with the shipped model",
+            size="72 files",
+            run=lambda folder: corrupt_corpus(folder, files=72, program="daemon"),
+        ),
+        Row(
+            number="13",
+            marks="N",
+            test="a fuzzer for each reader",
+            size="1 h each",
+            run=lambda folder: fuzz_readers(folder, seconds_per_reader=3600),
+        ),
+        Row(
+            number="14",
+            marks="CI",
+            test="whatever happens in a folder, in any order",
+            size="10,000 sequences",
+            run=lambda folder: every_sequence_equals_the_model(folder, sequences=10_000),
+        ),
+        Row(
             number="15",
             marks="CI",
             test="full disk",
@@ -119,6 +177,27 @@ def rows(hours: float) -> tuple[Row, ...]:
             test="the database is taken away, and rebuilt",
             size="5 ways",
             run=tested(f"{PLACE}/test_taken_away.py", f"{PLACE}/test_rebuild.py"),
+        ),
+        Row(
+            number="21",
+            marks="CI",
+            test="names of any kind",
+            size="every name",
+            run=tested(f"{PLACE}/test_names.py"),
+        ),
+        Row(
+            number="22",
+            marks="CI",
+            test="files and folders swapped for links while they are read",
+            size="1,000 swaps",
+            run=lambda folder: swap_race(folder, swaps=1000),
+        ),
+        Row(
+            number="22t",
+            marks="CI",
+            test="links, pipes, sockets, devices",
+            size="1",
+            run=tested(f"{PLACE}/test_trespass.py"),
         ),
         Row(
             number="23",
