@@ -112,8 +112,9 @@ def every_cut_waits(
         assert known.keys() - waiting <= intact, f"done: {known.keys() - waiting - intact}"
         for file in files:
             file.complete()
+        whole = dict.fromkeys(known, "done")
         at_rest(bench, seconds)
-        assert set(bench.states().values()) == {"done"}
+        bench.until(lambda: bench.states() == whole, seconds)
         bench.stop(process)
         bench.assert_clean()
         assert_only_known(bench, known)

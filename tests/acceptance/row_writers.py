@@ -60,9 +60,9 @@ def every_writer_gives_one_result(
         assert_only_known(bench, known)
         for arrival in on_their_way:
             arrival.go_on(points)
-        at_rest(bench, seconds)
         ends = {arrival.name: arrival.case.end for arrival in on_their_way}
-        assert bench.states() == ends
+        at_rest(bench, seconds)
+        bench.until(lambda: bench.states() == ends, seconds)
         bench.stop(process)
         assert_only_known(bench, known)
         _work_off(bench)
