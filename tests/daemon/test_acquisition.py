@@ -58,7 +58,7 @@ def test_every_manner_pauses_so_often_and_leaves_the_file_whole(
     assert [path.name for path in folder.rglob(".*")] == []
 
 
-@pytest.mark.parametrize("manner", set(Manner) - set(LATER_BESIDES))
+@pytest.mark.parametrize("manner", sorted(set(Manner) - set(LATER_BESIDES)))
 def test_what_is_seen_at_a_pause_is_never_the_whole_file(
     folder: Path, series: bytes, manner: Manner
 ):
