@@ -7,6 +7,7 @@ reported and does not stop the others; the exit code is 1 then.
 import argparse
 import functools
 import shutil
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -52,6 +53,8 @@ def main(words: Sequence[str] | None = None) -> int:
     numbers = chosen.rows.split(",") if chosen.rows else list(known)
     if unknown := [number for number in numbers if number not in known]:
         parser.error(f"no row {unknown[0]}; there are {', '.join(known)}")
+    # So that a soak that is ended ends its daemons as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen.folder.mkdir(parents=True, exist_ok=True)
     tree = tree_state()
     notebook = Notebook(chosen.folder / "results.jsonl", tree)
