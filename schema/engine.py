@@ -110,6 +110,9 @@ def _connect(uri: str) -> sqlite3.Connection:
     # The pool hands a connection to one thread at a time, so the check per thread is off.
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    # Else a large statement makes a file in /var/tmp, where the daemon may write as little as
+    # anywhere else outside its state folder.
+    connection.execute("PRAGMA temp_store=MEMORY")
     return connection
 
 

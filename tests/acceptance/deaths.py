@@ -80,7 +80,8 @@ def _one(
 
 def _started(bench: Bench, harm: Path) -> "subprocess.Popen[str]":
     before = bench.log.read_text().count("watching") if bench.log.exists() else 0
-    process = bench.start("--plain", **{PLACE: os.fspath(harm)})
+    # What is told to fail removes the order, which it may in the folder for temporary files.
+    process = bench.start("--plain", **{PLACE: os.fspath(harm), "TMPDIR": os.fspath(harm)})
     bench.until(lambda: bench.log.read_text().count("watching") > before)
     return process
 

@@ -76,7 +76,7 @@ def main() -> None:
     from watchdog.observers.api import BaseObserver
     from watchdog.observers.inotify import InotifyEmitter
 
-    from daemon import assembly, cli, watcher
+    from daemon import assembly, cli, confinement, watcher
     from daemon.supervisor import Supervisor
 
     _harmed("handler", watcher, "_hints_of")
@@ -85,6 +85,7 @@ def main() -> None:
     _harmed(WRITER, Supervisor, "_turn")
     assembly.worker_main = worker_main  # type: ignore[attr-defined]
     assembly.parser_main = parser_main
+    confinement.to_folder = lambda _: None  # type: ignore[assignment,return-value]
     cli.main()
 
 

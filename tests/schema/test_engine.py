@@ -11,6 +11,7 @@ from schema import engine
 from tests.schema.examples import done, result
 
 NOBODY = 65534
+IN_MEMORY = 2
 
 
 def pragma(connection, name):
@@ -115,3 +116,11 @@ def test_a_database_in_use_is_read_with_its_newest_rows_by_one_of_the_group(
     with somebody_else(), engine.reader(path).connect() as connection:
         assert connection.exec_driver_sql(query).scalar_one() == "done"
     owner.dispose()
+
+
+def test_no_statement_makes_a_file_outside_the_state_folder(database):
+    """Of SQLite's own: a daemon may write nowhere else."""
+    for made in (engine.writer(database), engine.reader(database)):
+        with made.connect() as connection:
+            assert pragma(connection, "temp_store") == IN_MEMORY
+        made.dispose()
