@@ -21,6 +21,9 @@ class Threshold:
 
     device = "stub"
 
+    def use_smallest_tiles(self) -> None:
+        """A threshold has none."""
+
     def probabilities(self, network_input: "NDArray[np.float32]") -> "Probabilities":
         """Near one where it is darker than halfway between mean and darkest, noise left out."""
         import cv2
