@@ -6,9 +6,12 @@ from pathlib import Path
 
 
 def children_of(pid: int) -> list[int]:
-    """Those of all its threads."""
-    found = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(word) for path in found for word in path.read_text().split()]
+    """Those of all its threads, of which some may end meanwhile."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found.extend(map(int, path.read_text().split()))
+    return found
 
 
 def named(pid: int, name: str) -> list[int]:

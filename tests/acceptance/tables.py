@@ -22,7 +22,7 @@ QUERIES = {
     "JOIN analysis a ON a.id = analysis_id",
 }
 NUMBERS = {"id", "image_id", "analysis_id", "pipeline_id", "bundle_id", "session_id"}
-NUMBERS |= {"source_file_id", "field_of_view_id", "inode", "pid", "boot_id"}
+NUMBERS |= {"source_file_id", "field_of_view_id", "inode", "pid", "boot_id", "ctime_ns"}
 TIMES = {"first_seen_at_utc", "settled_at_utc", "started_at_utc", "finished_at_utc"}
 TIMES |= {"activated_at_utc"}
 
