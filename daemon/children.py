@@ -106,7 +106,11 @@ class Child:
             process.start()  # where that fails there is no child, and nothing to end
         self._process, self._connection = process, ours
         threading.Thread(target=_log_printed, args=(self.name, printed), daemon=True).start()
-        self.send((self._target, self._arguments))
+        try:
+            self.send((self._target, self._arguments))
+        except BaseException:
+            self.stop(grace_seconds=0)
+            raise
 
     def send(self, message: object) -> None:
         """Hand a message over. Never to a fresh process, which would take it for another one.
@@ -269,7 +273,7 @@ def _log_printed(name: str, printed: Connection) -> None:
                 if not more:
                     break
                 text += more
-            words = text.decode(errors="surrogateescape")[-PRINTED_SHOWN:].split()
+            words = text.decode(errors="backslashreplace")[-PRINTED_SHOWN:].split()
             if words:
                 log.warning("the %s process printed: %s", name, " ".join(words))
 
