@@ -136,7 +136,7 @@ def _watched(config: Config, clock: Clock) -> Iterator[Finding]:
         try:
             root = Root.of(watch)
         except OSError as error:
-            yield _bad(about, str(error.strerror))
+            yield _bad(about, str(error.strerror or error))
             continue
         kind = file_system_type(watch.folder)
         how = f"on {kind}, " + ("walked only" if is_network(kind) else "heard and walked")

@@ -128,10 +128,15 @@ def test_every_python_computes_with_the_same_versions(lock: Path):
     } == {}
 
 
-def test_no_tracked_file_names_a_registry_or_a_folder_of_one_machine():
-    registries = "|".join(("pypi", "pythonhosted", "npmjs", "anaconda", "debian"))
-    endings = "|".join(("org", "com", "net"))
-    place = re.compile(rf"\b({registries})\.({endings})\b|(?<![\w.])/(work|root|home/\w+)/")
+def test_what_installs_names_no_server():
+    """Where packages come from is the business of whoever installs."""
+    installs = [*LOCKS, REPOSITORY / "Makefile", REPOSITORY / "service" / "install.sh"]
+    found = [path.name for path in installs if "://" in path.read_text(encoding="utf-8")]
+    assert found == []
+
+
+def test_no_tracked_file_names_a_folder_of_one_machine():
+    place = re.compile(r"(?<![\w.])/(work|root|home/\w+)/")
     found = [
         f"{path.relative_to(REPOSITORY)}: {match.group()}"
         for path in tracked_files()
