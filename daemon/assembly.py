@@ -10,6 +10,7 @@ from analysis.errors import BundleError
 from analysis.pipeline import AnalysisSettings
 from analysis.readers import ReadLimits
 from daemon import confinement, shelf
+from daemon.attempt import AttemptLimits, Attempts
 from daemon.children import Child
 from daemon.clock import Clock
 from daemon.config import AnalysisConfig, Config, LimitsConfig
@@ -18,7 +19,7 @@ from daemon.owning import OwnedState
 from daemon.parser import ParserLimits, decoded, parser_main
 from daemon.pulse import Pulse
 from daemon.record import KnownResults
-from daemon.runner import Runner, RunnerLimits
+from daemon.runner import Runner
 from daemon.snapshot import Moment
 from daemon.supervisor import Supervisor
 from daemon.worker import worker_main
@@ -46,7 +47,7 @@ def supervisor(
     settings = analysis_settings(config.analysis)
     reader = database.reader(owned_state.folder.database)
     pulse = Pulse()
-    runner = Runner(
+    attempts = Attempts(
         parser=_parser(config.limits, owned_state.folder.spool),
         worker=Child(
             "worker",
@@ -60,13 +61,14 @@ def supervisor(
         ),
         known=KnownResults(reader, owned_state.folder.path, manifest, settings),
         state_folder=owned_state.folder.path,
-        limits=RunnerLimits(
+        limits=AttemptLimits(
             file_bytes=config.limits.file_bytes,
             parser_seconds=config.limits.parser_seconds,
             worker_seconds=config.limits.worker_seconds,
         ),
         pulse=pulse,
     )
+    runner = Runner(attempts)
     try:
         yield Supervisor(
             config,

@@ -21,7 +21,7 @@ from daemon.options import named
 from daemon.owning import own_state
 from daemon.reading import open_for_reading
 from daemon.reporting import print_micrographs
-from schema import ledger, queries
+from schema import queries, standing
 from schema.records import FileState
 
 VERDICTS = (
@@ -72,7 +72,7 @@ def analyse(
                 attend(running)
         _, engine = open_for_reading(folder)
     with engine.begin() as connection:
-        entries = [ledger.entry(connection, file_id) for file_id in ids]
+        entries = [standing.entry(connection, file_id) for file_id in ids]
         found = queries.micrographs(connection, ids)
     if as_json:
         json.dump([micrograph.plain() for micrograph in found], sys.stdout, indent=2)
@@ -92,7 +92,7 @@ def _wait(engine: Engine, ids: Sequence[int], state_folder: Path) -> None:
     while True:
         running = is_owned(state_folder)
         with engine.begin() as connection:
-            states = [ledger.entry(connection, file_id).state for file_id in ids]
+            states = [standing.entry(connection, file_id).state for file_id in ids]
         if all(state in VERDICTS for state in states):
             return
         if not running:

@@ -24,7 +24,7 @@ from daemon.errors import DaemonError, Exit, Misused
 from daemon.gallery import write_gallery
 from daemon.microscope import CORRUPT_NAME, microscope_process
 from daemon.reading import open_for_reading
-from schema import ledger, queries
+from schema import queries, standing
 from schema.records import LedgerCounts
 
 MARKER = ".fringewatch-demo"
@@ -200,7 +200,7 @@ def _counts(stage: Stage) -> LedgerCounts:
     try:
         _, engine = open_for_reading(stage.state)
         with engine.begin() as connection:
-            return ledger.counts(connection)
+            return standing.counts(connection)
     except (DaemonError, SQLAlchemyError):
         return LedgerCounts()
 
@@ -219,7 +219,7 @@ def _tell(stage: Stage, seconds: float) -> None:
     config = configuration.load(stage.config)
     state, engine = open_for_reading(stage.state)
     with engine.begin() as connection:
-        counts = ledger.counts(connection)
+        counts = standing.counts(connection)
         found = queries.micrographs(connection)
     pictures = write_gallery(state.path, found, stage.overlays)
     typer.echo(f"\nAll worked off in {seconds:.0f} s. The population, as `fringewatch summary`:\n")

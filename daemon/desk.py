@@ -12,7 +12,7 @@ from daemon.config import LARGEST_PIXEL_NM
 from daemon.errors import DaemonError, Misused
 from daemon.names import printable
 from daemon.walk import single
-from schema import ledger, sessions, sightings
+from schema import ledger, sessions, sightings, standing
 from schema.records import FileState, SessionRecord
 from schema.state import StateFolder
 
@@ -118,7 +118,7 @@ class Desk:
         """Try quarantined, refused and waiting files again: those named, or all of them."""
         with self._engine.begin() as connection:
             paths = [os.fsencode(path) for path in values.get("paths", ())]
-            ids = ledger.failed(connection, paths or None)
+            ids = standing.failed(connection, paths or None)
             count = ledger.reopen(connection, ids, now=now)
         return {"count": count}
 

@@ -5,7 +5,7 @@ blamed, and all wait.
 """
 
 from daemon.errors import ConfigError, DaemonError
-from daemon.runner import NOT_THE_FILE, Outcome, OutcomeKind
+from daemon.outcomes import NOT_THE_FILE, Outcome, OutcomeKind
 
 HOLD_SECONDS = 10.0
 STARTS_ALLOWED = 5

@@ -20,7 +20,7 @@ from daemon.roots import Root, RootVanished
 from daemon.settle import SettleTracker, Stamp
 from daemon.walk import Walked, holds, single, survey
 from daemon.watcher import Hint, HintKind
-from schema import ledger, sightings
+from schema import ledger, sightings, standing
 from schema.records import ArrivalRecord, FileState, SessionRecord
 from schema.sightings import Change, Sighting
 
@@ -106,7 +106,7 @@ class Intake:
 
     def take_up(self, connection: Connection, now: datetime, seconds: float) -> None:
         """Files outside the roots that had not settled when a daemon ended: no walk finds them."""
-        for entry in ledger.unsettled(connection):
+        for entry in standing.unsettled(connection):
             stray = self._root_of(os.path.dirname(entry.path)) is None
             if stray and entry.path not in self._tracker:
                 with contextlib.suppress(OSError):  # it is not there now
@@ -277,7 +277,7 @@ class Intake:
 
     def _settle(self, connection: Connection, now: datetime, seconds: float) -> None:
         for path in self._tracker.settled(seconds)[:MOST_AT_ONCE]:
-            state = ledger.entry(connection, self._ids[path]).state
+            state = standing.entry(connection, self._ids[path]).state
             if state in _UNSETTLED:  # else somebody asked for it before it had settled
                 ledger.ready(connection, self._ids[path], self._latest[path], now)
             self._forget(path)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from daemon.runner import NOT_THE_FILE, OutcomeKind
+from daemon.outcomes import NOT_THE_FILE, OutcomeKind
 
 CHILD_DEATHS_ALLOWED = 3
 ONCE_IO_WAIT_SECONDS = 10.0

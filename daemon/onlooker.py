@@ -22,7 +22,7 @@ from daemon.clock import Clock
 from daemon.live import LiveView
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
 from daemon.snapshot import MicrographLine, Moment, SessionLine, Snapshot
-from schema import ledger, queries, sessions
+from schema import queries, sessions, standing
 from schema.errors import SchemaError
 from schema.population import Population
 from schema.queries import RestingFile, Scope
@@ -65,7 +65,7 @@ class Eyes:
         now = self._clock.utc()
         with self._engine.begin() as connection:
             opened = sessions.open_session(connection)
-            counts = ledger.counts(connection)
+            counts = standing.counts(connection)
             last = queries.last_done_at(connection)
             done = (counts.done, last)
             bundle = self._bundle or queries.newest_bundle(connection)

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 
 from daemon.ladder import Step
 from daemon.verdicts import Verdict
-from schema import checkup, ledger, masks, store
+from schema import checkup, masks, standing, store
 from schema.errors import MaskFileError
 from schema.rebuild import adopt
 from schema.records import FileState, OriginRecord
@@ -83,7 +83,7 @@ def _sorted(connection: Connection, paths: Sequence[Path]) -> tuple[list[Path], 
         except MaskFileError as error:
             log.warning("%s", error)
             continue
-        found = ledger.entry_at(connection, origin.path)
+        found = standing.entry_at(connection, origin.path)
         unreadable = found is not None and found.state in _WITHOUT_RESULT and _is_of(found, origin)
         if unreadable or store.known(connection, [key]):
             useless.append(path)
@@ -92,7 +92,7 @@ def _sorted(connection: Connection, paths: Sequence[Path]) -> tuple[list[Path], 
     return gone, useless
 
 
-def _is_of(found: ledger.LedgerEntry, origin: OriginRecord) -> bool:
+def _is_of(found: standing.LedgerEntry, origin: OriginRecord) -> bool:
     return (found.size_bytes, found.mtime_ns) == (origin.size_bytes, origin.mtime_ns)
 
 

@@ -22,7 +22,7 @@ from daemon.findings import Finding, Health
 from daemon.lock import is_owned
 from daemon.names import printable
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
-from schema import ledger, queries, sessions
+from schema import queries, sessions, standing
 from schema.population import Population, to_json_values
 from schema.queries import MicrographRow, Scope
 from schema.rebuild import Rebuilt
@@ -35,7 +35,7 @@ def status(config: Config, as_json: bool) -> None:
     """Print where the files stand."""
     state, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
-        counts = ledger.counts(connection)
+        counts = standing.counts(connection)
         troubled = queries.problems(connection, PROBLEMS)
         opened = sessions.open_session(connection)
     running = is_owned(state.path)

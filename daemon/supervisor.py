@@ -12,16 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from daemon import requests
-from daemon.bounded import resolved
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.desk import Desk
@@ -33,15 +29,16 @@ from daemon.lookout import Lookout
 from daemon.names import printable
 from daemon.notify import READY, STOPPING, extend_timeout, notify, status
 from daemon.orphans import Leftovers, settle_orphans
+from daemon.outcomes import Outcome, OutcomeKind
 from daemon.owning import OwnedState
-from daemon.runner import FileJob, Outcome, OutcomeKind, Runner
+from daemon.runner import Runner
 from daemon.snapshot import CurrentFile, Moment
 from daemon.space import free_share
+from daemon.turns import Turns
 from daemon.verdicts import Verdicts
-from schema import ledger, sessions
+from schema import ledger, sessions, standing
 from schema.engine import is_damaged, is_passing
 from schema.errors import DatabaseLost
-from schema.ledger import LedgerEntry
 from schema.records import SessionRecord
 
 log = logging.getLogger(__name__)
@@ -86,7 +83,6 @@ class Supervisor:
         show: Callable[[Moment], None] = lambda _: None,
         make_lookout: MakeLookout = Lookout,
     ) -> None:
-        self._config = config
         self._owned = owned
         self._state = owned.folder
         self._engine = owned.engine
@@ -98,10 +94,7 @@ class Supervisor:
         self.pulse = runner.pulse
         self._holds = Holds(0.0 if once else config.limits.min_free_fraction)
         self._state_warnings: tuple[str, ...] = ()
-        self._calibrations = [
-            (os.path.join(os.fsencode(resolved(watch.folder)), b""), watch.pixel_size_nm)
-            for watch in config.watch
-        ]
+        self._turns = Turns(config, owned.engine, accepts_suspects=once, only=only)
         self._folders = Folders(
             config,
             owned.engine,
@@ -117,7 +110,6 @@ class Supervisor:
         self._due: dict[str, float] = {}
         self._stopping = False
         self._starts_over = False
-        self._last_root = b""
         self._announced = False
         self._outcomes: deque[Outcome] = deque()
 
@@ -159,7 +151,9 @@ class Supervisor:
         with self._engine.begin() as connection:
             interrupted = ledger.recover(connection, now)
             if self._once and self._only is None:
-                ledger.reopen(connection, ledger.waiting(connection, self._folders.paths), now=now)
+                ledger.reopen(
+                    connection, standing.waiting(connection, self._folders.paths), now=now
+                )
             self._folders.session = sessions.open_session(connection)
         settle_orphans(self._engine, self._state, now)
         if interrupted:
@@ -231,7 +225,7 @@ class Supervisor:
     def _report_status(self) -> None:
         """The counts, for `systemctl status`."""
         with self._engine.begin() as connection:
-            found = ledger.counts(connection)
+            found = standing.counts(connection)
         failed = found.refused + found.quarantined
         words = (
             f"{found.done} done, {found.pending} waiting, {found.retry} to retry, {failed} failed"
@@ -279,46 +273,8 @@ class Supervisor:
             return
         if self._holds.blocks(self._clock.monotonic()):
             return
-        now = self._clock.utc()
-        with self._engine.begin() as connection:
-            entry = self._next(connection, now)
-            if entry is None:
-                return
-            ledger.begin(connection, entry.source_file_id, boot_id(), os.getpid(), now)
-            session = sessions.find(connection, entry.session_id) if entry.session_id else None
-        self._last_root = entry.root
-        self._runner.submit(self._job(entry, session))
-
-    def _next(self, connection: Connection, now: datetime) -> LedgerEntry | None:
-        """The file whose turn it is. Folders take turns: a rush in one holds up no other."""
-        absent = self._folders.absent
-        first = self._first(connection, now, absent)
-        if first is None or first.priority > 0 or first.root != self._last_root:
-            return first
-        return self._first(connection, now, absent | {self._last_root}) or first
-
-    def _first(
-        self, connection: Connection, now: datetime, frozen: frozenset[bytes]
-    ) -> LedgerEntry | None:
-        found = ledger.next_ready(connection, now, limit=1, only=self._only, frozen=frozen)
-        return found[0] if found else None
-
-    def _job(self, entry: LedgerEntry, session: SessionRecord | None) -> FileJob:
-        configured = (size for root, size in self._calibrations if entry.path.startswith(root))
-        return FileJob(
-            source_file_id=entry.source_file_id,
-            arrival=entry.arrival,
-            pixel_size_nm=entry.pixel_size_nm or next(configured, None),
-            force=entry.forced or self._config.analysis.force_out_of_domain,
-            session_uuid=session.uuid if session else None,
-            accepts_suspect=self._accepts_suspect(entry),
-            child_deaths=entry.child_deaths,
-        )
-
-    def _accepts_suspect(self, entry: LedgerEntry) -> bool:
-        """Whether a file that looks unfinished is taken as it is: it had its time, or has none."""
-        exhausted = entry.attempts >= len(self._config.intake.retry_seconds)
-        return exhausted or self._once or entry.priority > 0
+        if job := self._turns.take(self._clock.utc(), self._folders.absent):
+            self._runner.submit(job)
 
     def _serve_requests(self) -> None:
         for request in requests.pending(self._state.path):
@@ -335,14 +291,14 @@ class Supervisor:
         if not self._folders.have_been_walked:
             return False
         with self._engine.begin() as connection:
-            return not ledger.unfinished(connection, self._watched(), self._only, ONCE_IO_TRIES)
+            return not standing.unfinished(connection, self._watched(), self._only, ONCE_IO_TRIES)
 
     def _left_over(self) -> bool:
         """Whether files, or whole folders, could not be read in this run."""
         if self._folders.absent:
             return True
         with self._engine.begin() as connection:
-            return ledger.unfinished(connection, self._watched(), self._only) > 0
+            return standing.unfinished(connection, self._watched(), self._only) > 0
 
     def _watched(self) -> frozenset[bytes] | None:
         """The folders whose files this run must work off; None where files were named by hand."""
@@ -369,11 +325,3 @@ class Supervisor:
             return False
         self._due[name] = now + period_seconds
         return True
-
-
-def boot_id() -> str:
-    """The kernel's name for the time since it started; empty where it has none."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""

@@ -13,8 +13,8 @@ from daemon.errors import DaemonCode
 from daemon.ladder import ONCE_IO_TRIES, Decision, Step, decide
 from daemon.logs import FileLog, file_log
 from daemon.names import printable
-from daemon.runner import Outcome, OutcomeKind
-from schema import ledger, store
+from daemon.outcomes import Outcome, OutcomeKind
+from schema import ledger, standing, store
 from schema.errors import DatabaseLost
 from schema.records import ResultRecord
 
@@ -67,7 +67,7 @@ class Verdicts:
         deaths = 0
         if outcome.kind is OutcomeKind.CHILD_DIED:
             deaths = ledger.child_died(connection, file_id)
-        attempts = ledger.entry(connection, file_id).attempts
+        attempts = standing.entry(connection, file_id).attempts
         decision = decide(
             outcome.kind,
             failed_attempts=attempts,

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from schema import ledger, masks, sessions, sightings, store
+from schema import ledger, masks, sessions, sightings, standing, store
 from schema.errors import MaskFileError, SchemaError
-from schema.ledger import LedgerEntry
 from schema.masks import Heading
 from schema.records import ArrivalRecord, FileState, OriginRecord
+from schema.standing import LedgerEntry
 from schema.state import StateFolder
 
 _BOOT_ID = "rebuild"
@@ -95,7 +95,7 @@ def adopt(connection: Connection, paths: Sequence[Path], now: datetime) -> int:
     found, _ = _survey(paths)
     count = 0
     for group in _in_order(found):
-        known = ledger.entry_at(connection, group[0].origin.path)
+        known = standing.entry_at(connection, group[0].origin.path)
         if known is not None and not _is_of(known, group[0].origin):
             continue
         if known is not None:
@@ -104,7 +104,7 @@ def adopt(connection: Connection, paths: Sequence[Path], now: datetime) -> int:
             _commit(connection, group)
         except MaskFileError:  # `doctor` names it
             continue
-        gone = ledger.entry_at(connection, group[0].origin.path)
+        gone = standing.entry_at(connection, group[0].origin.path)
         if gone is not None:
             ledger.set_present(connection, [gone.source_file_id], False)
         count += len(group)

@@ -34,6 +34,7 @@ class FileState(StrEnum):
 
 
 PENDING_STATES = (FileState.SEEN, FileState.SETTLING, FileState.READY, FileState.PROCESSING)
+UNDECIDED_STATES = (*PENDING_STATES, FileState.RETRY)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,9 +30,9 @@ from daemon.roots import Root
 from daemon.settle import SettleTracker
 from daemon.walk import walk
 from daemon.watcher import Hint, HintKind
-from schema import engine, ledger, migrate, store
-from schema.ledger import LedgerEntry
+from schema import engine, ledger, migrate, standing, store
 from schema.records import FileState
+from schema.standing import LedgerEntry
 from tests.daemon.moments import NOW
 from tests.daemon.results import result_of
 
@@ -194,7 +194,7 @@ class Acquisition(RuleBasedStateMachine):
     @rule()
     def begin(self):
         with self.owner.begin() as connection:
-            for entry in ledger.next_ready(connection, self.now, 1):
+            for entry in standing.next_ready(connection, self.now, 1):
                 ledger.begin(connection, entry.source_file_id, "boot", 1, self.now)
                 self.in_work = entry
 
@@ -255,7 +255,7 @@ class Acquisition(RuleBasedStateMachine):
     def all_is_done(self):
         with self.owner.begin() as connection:
             assert self.intake.unsettled == 0
-            assert ledger.unfinished(connection) == 0
+            assert standing.unfinished(connection) == 0
             query = "SELECT path, state, mtime_ns FROM source_file WHERE present = 1"
             rows = connection.exec_driver_sql(query + " AND state <> 'superseded'").all()
             query = "SELECT path, pixel_sha256, state FROM current_micrograph WHERE present = 1"
@@ -284,7 +284,7 @@ class Acquisition(RuleBasedStateMachine):
         results = "SELECT count(*), count(DISTINCT image_key), sum(is_current) FROM analysis"
         live = "SELECT path FROM source_file WHERE state <> 'superseded'"
         with self.owner.begin() as connection:
-            assert ledger.counts(connection).adds_up()
+            assert standing.counts(connection).adds_up()
             found = connection.exec_driver_sql(results).one()
             paths = connection.exec_driver_sql(live).scalars().all()
         number = len(self.pictures)

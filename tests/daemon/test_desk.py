@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from daemon.desk import BY_HAND_PRIORITY, Desk
 from daemon.errors import DaemonError, Exit, Misused
 from daemon.walk import single
-from schema import ledger, sessions, sightings
-from schema.ledger import LedgerEntry
+from schema import ledger, sessions, sightings, standing
 from schema.records import FileState, SessionRecord
+from schema.standing import LedgerEntry
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
 
@@ -37,7 +37,7 @@ def write(path: Path) -> Path:
 
 def entry(owner: Engine, path: Path) -> LedgerEntry:
     with owner.begin() as connection:
-        found = ledger.entry_at(connection, os.fsencode(path))
+        found = standing.entry_at(connection, os.fsencode(path))
     assert found is not None
     return found
 
@@ -126,7 +126,7 @@ def test_files_named_by_hand_come_first_and_in_their_order(desk, owner, folder):
     ids = desk.serve("analyse", LATER, {"paths": [str(path) for path in named]})["ids"]
     assert ids == [entry(owner, path).source_file_id for path in named]
     with owner.begin() as connection:
-        queue = ledger.next_ready(connection, LATER, 9)
+        queue = standing.next_ready(connection, LATER, 9)
     assert [file.source_file_id for file in queue][:2] == ids
     assert [file.priority for file in queue] == [BY_HAND_PRIORITY, BY_HAND_PRIORITY, 0]
 
@@ -156,7 +156,7 @@ def test_a_file_in_work_is_not_taken_away(desk, owner, folder):
     with pytest.raises(DaemonError, match="being analysed right now"):
         desk.serve("analyse", NOW, {"paths": [str(other), str(path)]})
     with owner.begin() as connection:
-        assert ledger.entry_at(connection, os.fsencode(other)) is None
+        assert standing.entry_at(connection, os.fsencode(other)) is None
 
 
 def test_a_file_that_is_not_there_is_said_so(desk, folder):

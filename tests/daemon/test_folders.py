@@ -18,7 +18,7 @@ from daemon.errors import ConfigError, DaemonError
 from daemon.folders import Folders, opened_roots
 from daemon.lookout import SILENT_SECONDS, Lookout
 from daemon.walk import Walked
-from schema import ledger
+from schema import ledger, standing
 from schema.records import FileState
 from schema.state import StateFolder
 from tests.daemon.lookouts import PromptLookout
@@ -67,12 +67,12 @@ class Two:
 
     def state_of(self, path: Path) -> FileState | None:
         with self.owner.begin() as connection:
-            entry = ledger.entry_at(connection, os.fsencode(path))
+            entry = standing.entry_at(connection, os.fsencode(path))
         return entry.state if entry else None
 
     def is_present(self, path: Path) -> bool:
         with self.owner.begin() as connection:
-            entry = ledger.entry_at(connection, os.fsencode(path))
+            entry = standing.entry_at(connection, os.fsencode(path))
         assert entry is not None
         return entry.present
 
@@ -218,7 +218,7 @@ def test_a_newer_look_counts_more_than_a_walk_on_its_way(two):
     def is_heard() -> bool:
         two.turn()
         with two.owner.begin() as connection:
-            return ledger.entry_at(connection, os.fsencode(path)).size_bytes > 3
+            return standing.entry_at(connection, os.fsencode(path)).size_bytes > 3
 
     wait_until(is_heard)
     slow.held = False
@@ -247,7 +247,7 @@ def test_rights_that_were_repaired_start_the_attempts_anew(two):
     two.folders.start()
     two.wait(15)
     with two.owner.begin() as connection:
-        entry = ledger.entry_at(connection, os.fsencode(path))
+        entry = standing.entry_at(connection, os.fsencode(path))
         later = NOW + timedelta(days=1)
         ledger.retry_later(connection, entry.source_file_id, "io_error", "No.", later, NOW)
     path.chmod(0o640)
@@ -255,7 +255,7 @@ def test_rights_that_were_repaired_start_the_attempts_anew(two):
     two.wait(15)
     assert two.state_of(path) is FileState.READY
     with two.owner.begin() as connection:
-        assert ledger.entry_at(connection, os.fsencode(path)).attempts == 0
+        assert standing.entry_at(connection, os.fsencode(path)).attempts == 0
 
 
 def test_rights_that_change_after_the_verdict_change_nothing(two):

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.errors import ConfigError, DaemonError, Exit
 from daemon.holds import HOLD_SECONDS, STARTS_ALLOWED, Holds
-from daemon.runner import FileJob, Outcome, OutcomeKind
+from daemon.outcomes import FileJob, Outcome, OutcomeKind
 from daemon.walk import single
 
 

@@ -16,9 +16,9 @@ from daemon.settle import SettleTracker
 from daemon.spool import spool_arrival
 from daemon.walk import Walked, single, walk
 from daemon.watcher import Hint, HintKind
-from schema import ledger, sessions, store
-from schema.ledger import LedgerEntry
+from schema import ledger, sessions, standing, store
 from schema.records import FileState, SessionRecord
+from schema.standing import LedgerEntry
 from tests.daemon.moments import NOW
 from tests.daemon.results import result_of
 
@@ -68,7 +68,7 @@ class Watch:
         self.wait(11.0)
 
     def entry(self, path: Path | bytes) -> LedgerEntry:
-        found = ledger.entry_at(self.connection, os.fsencode(path))
+        found = standing.entry_at(self.connection, os.fsencode(path))
         assert found is not None
         return found
 
@@ -86,7 +86,7 @@ class Watch:
 
     @property
     def counts(self):
-        return ledger.counts(self.connection)
+        return standing.counts(self.connection)
 
 
 @pytest.fixture
@@ -354,7 +354,7 @@ def test_an_unmounted_root_freezes_its_files(connection, folder):
     assert (watch.entry(settled), watch.entry(settling)) == before
     assert watch.intake.vanished == {root.path}
     assert watch.intake.unsettled == 0
-    assert ledger.next_ready(connection, watch.now, 9, frozen=watch.intake.vanished) == ()
+    assert standing.next_ready(connection, watch.now, 9, frozen=watch.intake.vanished) == ()
 
     folder.with_name("elsewhere").rename(folder)
     watch.settle()

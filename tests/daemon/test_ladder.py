@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.ladder import Decision, Step, decide
-from daemon.runner import OutcomeKind
+from daemon.outcomes import OutcomeKind
 
 RUNGS = (10.0, 30.0, 120.0)
 

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from daemon.ladder import Step
 from daemon.orphans import Leftovers, settle_orphans
-from daemon.runner import FileJob, Outcome, OutcomeKind
+from daemon.outcomes import FileJob, Outcome, OutcomeKind
 from daemon.verdicts import Verdict
 from daemon.walk import single
-from schema import ledger, masks, queries, sightings, store
+from schema import ledger, masks, queries, sightings, standing, store
 from schema.checkup import strays
 from schema.records import ArrivalRecord, FileState, ResultRecord
 from schema.state import StateFolder
@@ -76,7 +76,7 @@ def test_results_of_a_raw_file_that_has_gone_become_rows(owner, state, raw, was_
     raw.unlink()
     settle_orphans(owner, state, LATER)
     with owner.connect() as connection:
-        entry = ledger.entry_at(connection, os.fsencode(raw))
+        entry = standing.entry_at(connection, os.fsencode(raw))
         found = queries.micrographs(connection, [entry.source_file_id])
     assert (entry.state, entry.present) == (FileState.DONE, False)
     assert [one.particle_count for one in found] == [1]
@@ -89,7 +89,7 @@ def test_results_of_a_raw_file_that_is_there_wait_for_its_next_attempt(owner, st
     settle_orphans(owner, state, LATER)
     assert path.exists()
     with owner.connect() as connection:
-        assert ledger.entry(connection, file_id).state is FileState.READY
+        assert standing.entry(connection, file_id).state is FileState.READY
 
 
 def test_results_wait_where_the_whole_folder_is_away(owner, state, raw):
@@ -110,7 +110,7 @@ def test_frames_of_a_file_that_proved_unreadable_are_removed(owner, state, raw, 
     settle_orphans(owner, state, LATER)
     assert not path.exists()
     with owner.connect() as connection:
-        assert ledger.entry(connection, file_id).state not in (FileState.DONE, FileState.READY)
+        assert standing.entry(connection, file_id).state not in (FileState.DONE, FileState.READY)
 
 
 def test_a_result_that_a_copy_has_meanwhile_is_not_needed_twice(owner, state, raw):
@@ -160,7 +160,7 @@ def test_what_was_written_anew_since_does_not_become_the_old_file(owner, state, 
     raw.unlink()
     settle_orphans(owner, state, LATER)
     with owner.connect() as connection:
-        assert ledger.entry(connection, file_id).state is FileState.READY
+        assert standing.entry(connection, file_id).state is FileState.READY
 
 
 def test_a_mask_file_that_is_damaged_is_named_and_let_be(owner, state, raw, caplog):

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from daemon.attempt import AttemptLimits, Attempts
 from daemon.children import Child
 from daemon.errors import ConfigError, DaemonCode, DaemonError
+from daemon.outcomes import FileJob, Outcome, OutcomeKind
 from daemon.parser import ParsedFrame, decoded
 from daemon.pulse import Pulse
-from daemon.runner import FileJob, Outcome, OutcomeKind, Runner, RunnerLimits
+from daemon.runner import Runner
 from daemon.walk import single
 from schema.records import OriginRecord, ResultRecord
 from tests.daemon.moments import wait_until
@@ -53,8 +55,9 @@ class Bench:
         self.pulse = Pulse()
         self.parser = Child("parser", scripted_parser, (), decoded)
         self.worker = Child("worker", scripted_worker, (self.started, failing_start))
-        limits = RunnerLimits(file_bytes=2**20, parser_seconds=seconds, worker_seconds=seconds)
-        self.runner = Runner(self.parser, self.worker, self.known, state, limits, self.pulse)  # type: ignore[arg-type]
+        limits = AttemptLimits(file_bytes=2**20, parser_seconds=seconds, worker_seconds=seconds)
+        self.attempts = Attempts(self.parser, self.worker, self.known, state, limits, self.pulse)  # type: ignore[arg-type]
+        self.runner = Runner(self.attempts)
         self._last_id = 0
 
     def start(self) -> None:
@@ -138,8 +141,8 @@ def test_a_file_whose_end_was_never_written_is_suspect_whatever_its_pixels_look_
 def test_a_share_that_does_not_answer_costs_its_file_an_attempt(running, monkeypatch):
     goes_on = threading.Event()
     with monkeypatch.context() as patch:
-        patch.setattr("daemon.runner.COPY_SECONDS", 0.2)
-        patch.setattr("daemon.runner.spool_arrival", lambda *_: goes_on.wait(60))
+        patch.setattr("daemon.attempt.COPY_SECONDS", 0.2)
+        patch.setattr("daemon.attempt.spool_arrival", lambda *_: goes_on.wait(60))
         outcome = running.attempt("frame")
     assert (outcome.kind, outcome.code) == (OutcomeKind.IO_FAILED, "io_error")
     assert "no answer" in outcome.message
@@ -149,7 +152,7 @@ def test_a_share_that_does_not_answer_costs_its_file_an_attempt(running, monkeyp
 
 def test_a_stop_does_not_wait_for_a_share_that_does_not_answer(own, monkeypatch):
     goes_on = threading.Event()
-    monkeypatch.setattr("daemon.runner.spool_arrival", lambda *_: goes_on.wait(60))
+    monkeypatch.setattr("daemon.attempt.spool_arrival", lambda *_: goes_on.wait(60))
     own.runner.submit(own.job("frame"))
     before = time.monotonic()
     own.runner.stop(grace_seconds=0.5)
@@ -297,7 +300,7 @@ def test_a_thread_that_has_ended_is_noticed(own, monkeypatch):
     def end(job: FileJob) -> Outcome:
         raise SystemExit
 
-    monkeypatch.setattr(own.runner, "_attempt", end)
+    monkeypatch.setattr(own.attempts, "work_off", end)
     own.runner.check()
     own.runner.submit(own.job("good"))
     wait_until(lambda: not own.runner._thread.is_alive(), LONG)

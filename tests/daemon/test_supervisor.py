@@ -19,13 +19,14 @@ from daemon.clock import Clock
 from daemon.config import Config, StateConfig, WatchConfig
 from daemon.desk import Desk
 from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
+from daemon.outcomes import FileJob, Outcome, OutcomeKind
 from daemon.pulse import Pulse
-from daemon.runner import FileJob, Outcome, OutcomeKind
-from daemon.supervisor import Moment, Supervisor, boot_id
-from schema import ledger, sessions
+from daemon.supervisor import Moment, Supervisor
+from daemon.turns import boot_id
+from schema import ledger, sessions, standing
 from schema.guard import Guard
-from schema.ledger import LedgerEntry
 from schema.records import FileState
+from schema.standing import LedgerEntry
 from schema.state import StateFolder
 from tests.daemon.lookouts import PromptLookout
 from tests.daemon.moments import NOW
@@ -126,7 +127,7 @@ class Daemon:
 
     def entry(self, path: Path) -> LedgerEntry:
         with self.owner.begin() as connection:
-            found = ledger.entry_at(connection, os.fsencode(path))
+            found = standing.entry_at(connection, os.fsencode(path))
         assert found is not None
         return found
 

@@ -11,12 +11,12 @@ from sqlalchemy.exc import OperationalError
 
 from daemon.errors import DaemonCode
 from daemon.ladder import Step
-from daemon.runner import FileJob, Outcome, OutcomeKind
+from daemon.outcomes import FileJob, Outcome, OutcomeKind
 from daemon.verdicts import Verdict, Verdicts
-from schema import ledger, sightings
+from schema import ledger, sightings, standing
 from schema.engine import is_passing
-from schema.ledger import LedgerEntry
 from schema.records import ArrivalRecord, FileState, ResultRecord
+from schema.standing import LedgerEntry
 from tests.daemon.moments import NOW
 from tests.daemon.results import result_of
 from tests.schema.examples import particle
@@ -62,7 +62,7 @@ class Bench:
 
     def entry(self, job: FileJob) -> LedgerEntry:
         with self.owner.begin() as connection:
-            return ledger.entry(connection, job.source_file_id)
+            return standing.entry(connection, job.source_file_id)
 
     def rows(self, table: str) -> int:
         with self.owner.begin() as connection:
@@ -231,7 +231,7 @@ def test_the_ledger_adds_up_whatever_the_outcome(bench):
         results = GOOD if kind is OutcomeKind.DONE else ()
         bench.settle(bench.begun(f"{number}.dm4".encode()), kind, results)
     with bench.owner.begin() as connection:
-        counts = ledger.counts(connection)
+        counts = standing.counts(connection)
     assert counts.adds_up()
     assert counts.seen == len(OutcomeKind)
 

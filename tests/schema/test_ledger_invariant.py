@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from schema import ledger, sightings, store
+from schema import ledger, sightings, standing, store
 from schema.errors import LedgerError
 from schema.records import Companion, FileState
 from tests.schema.examples import NOW, arrival, result, sha256
@@ -36,11 +36,11 @@ class Ledger(RuleBasedStateMachine):
         return 1 + pick % self.revisions
 
     def attempt(self, verb, *arguments, **named):
-        before = ledger.counts(self.connection)
+        before = standing.counts(self.connection)
         try:
             verb(self.connection, *arguments, **named)
         except LedgerError:
-            assert ledger.counts(self.connection) == before
+            assert standing.counts(self.connection) == before
 
     @initialize(first=names)
     def first_walk(self, first):
@@ -61,14 +61,14 @@ class Ledger(RuleBasedStateMachine):
         row = self.row(pick)
         ledger.settle(self.connection, [row])
         if steps > 1:
-            size_bytes = ledger.entry(self.connection, row).size_bytes
+            size_bytes = standing.entry(self.connection, row).size_bytes
             self.attempt(ledger.ready, row, arrival(size_bytes=size_bytes), self.now)
         if steps > 2:
             self.attempt(ledger.begin, row, "boot", 1, self.now)
 
     @rule()
     def begin_next(self):
-        for found in ledger.next_ready(self.connection, self.now, 1):
+        for found in standing.next_ready(self.connection, self.now, 1):
             ledger.begin(self.connection, found.source_file_id, "boot", 1, self.now)
 
     @rule(pick=picks, verb=st.sampled_from((ledger.refuse, ledger.quarantine)))
@@ -115,7 +115,7 @@ class Ledger(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_adds_up(self):
-        counts = ledger.counts(self.connection)
+        counts = standing.counts(self.connection)
         assert counts.adds_up()
         assert counts.seen == self.revisions
 
@@ -124,7 +124,7 @@ class Ledger(RuleBasedStateMachine):
         for path in self.paths:
             query = "SELECT count(*) FROM source_file WHERE path = ? AND state <> 'superseded'"
             live = self.connection.exec_driver_sql(query, (path,)).scalar_one()
-            newest = ledger.entry_at(self.connection, path)
+            newest = standing.entry_at(self.connection, path)
             assert newest is not None
             assert live == (newest.state is not FileState.SUPERSEDED)
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from schema import ledger, sightings
+from schema import ledger, sightings, standing
 from schema.records import Companion, FileState
 from schema.sightings import Change
 from tests.schema.examples import NOW, arrival, done, result, see
@@ -17,7 +17,7 @@ def test_a_file_seen_again_and_again_is_one_row(connection):
     (again,) = observe(connection, arrival())
     assert (first.change, again.change) == (Change.NEW, Change.SAME)
     assert again.source_file_id == first.source_file_id
-    assert ledger.counts(connection).seen == 1
+    assert standing.counts(connection).seen == 1
 
 
 @pytest.mark.parametrize("change", [{"size_bytes": 2}, {"mtime_ns": 2}, {"inode": 2}])
@@ -26,7 +26,7 @@ def test_a_change_before_a_verdict_starts_the_same_row_anew(connection, change):
     ledger.retry_later(connection, file_id, "truncated", "Ends early.", NOW, NOW)
     (sighting,) = observe(connection, arrival(**change))
     assert (sighting.change, sighting.source_file_id) == (Change.CHANGED, file_id)
-    found = ledger.entry(connection, file_id)
+    found = standing.entry(connection, file_id)
     assert (found.state, found.attempts, found.error_code) == (FileState.SETTLING, 0, None)
     assert found.next_attempt_at_utc is None
 
@@ -36,7 +36,7 @@ def test_a_change_after_a_verdict_is_the_next_revision(connection, change):
     done(connection, "a.dm4", result())
     (sighting,) = observe(connection, arrival(**change))
     assert (sighting.change, sighting.revision) == (Change.SUPERSEDING, 2)
-    counts = ledger.counts(connection)
+    counts = standing.counts(connection)
     assert (counts.superseded, counts.pending, counts.done) == (1, 1, 0)
 
 
@@ -51,7 +51,7 @@ def test_a_share_mounted_again_numbers_its_files_anew_and_nothing_is_analysed_ag
     done(connection, "a.dm4", result())
     (sighting,) = observe(connection, arrival(inode=99))
     assert sighting.change is Change.SAME
-    assert ledger.entry(connection, sighting.source_file_id).inode == 99
+    assert standing.entry(connection, sighting.source_file_id).inode == 99
 
 
 def test_a_file_in_work_is_compared_once_it_has_a_verdict(connection):
@@ -98,8 +98,8 @@ def test_a_file_that_became_a_companion_no_longer_stands_for_itself(connection):
     ledger.refuse(connection, alone, "metadata_only", "Metadata alone.", NOW)
     emi = Companion(path=b"/data/x.emi", size_bytes=1000, mtime_ns=1)
     observe(connection, arrival("x_1.ser", companions=(emi,)))
-    assert ledger.entry(connection, alone).state is FileState.SUPERSEDED
-    assert ledger.counts(connection).adds_up()
+    assert standing.entry(connection, alone).state is FileState.SUPERSEDED
+    assert standing.counts(connection).adds_up()
     (again,) = observe(connection, arrival("x.emi"))
     assert again.revision == 2
 
@@ -107,7 +107,7 @@ def test_a_file_that_became_a_companion_no_longer_stands_for_itself(connection):
 def test_a_file_belongs_to_the_session_it_was_first_seen_in(connection, session_id):
     (sighting,) = observe(connection, arrival())
     observe(connection, arrival(), session_id=session_id)
-    assert ledger.entry(connection, sighting.source_file_id).session_id is None
+    assert standing.entry(connection, sighting.source_file_id).session_id is None
 
 
 def test_inode_numbers_of_64_bits_fit(connection):
@@ -119,7 +119,7 @@ def test_inode_numbers_of_64_bits_fit(connection):
 def test_names_that_are_no_text_are_kept_byte_for_byte(connection):
     odd = replace(arrival(), path=b"/data/\xff\n-%s\x1b[31m.dm4")
     (sighting,) = observe(connection, odd)
-    assert ledger.entry(connection, sighting.source_file_id).path == odd.path
+    assert standing.entry(connection, sighting.source_file_id).path == odd.path
 
 
 def test_a_walk_of_many_files_is_answered_in_its_order(connection):

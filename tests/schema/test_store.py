@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from schema import engine, ledger, store
+from schema import engine, ledger, standing, store
 from schema.errors import LedgerError, StoreError
 from schema.records import FileState
 from schema.tables import Analysis, AnalysisSummary, Image, Particle
@@ -47,7 +47,7 @@ def test_rows_and_state_change_together(writer):
     with pytest.raises(IntegrityError), writer.begin() as connection:
         store.commit_results(connection, file_id, sha256("f"), [result("first"), broken], NOW)
     with writer.begin() as connection:
-        assert ledger.entry(connection, file_id).state is FileState.PROCESSING
+        assert standing.entry(connection, file_id).state is FileState.PROCESSING
         assert number_of(connection, Analysis) == 0
         assert number_of(connection, Image) == 0
 
@@ -55,7 +55,7 @@ def test_rows_and_state_change_together(writer):
 def test_a_result_committed_twice_is_there_once(connection):
     record = result(particles=(particle(),))
     first = done(connection, "a.dm4", record)
-    file_id = ledger.entry_at(connection, b"/data/a.dm4").source_file_id
+    file_id = standing.entry_at(connection, b"/data/a.dm4").source_file_id
     again = store.commit_results(connection, file_id, sha256("a.dm4"), [record], LATER)
     assert again == first
     assert number_of(connection, Particle) == 1
@@ -89,7 +89,7 @@ def test_an_old_pipeline_used_again_is_shown_again_without_new_rows(connection):
 def test_a_result_of_a_changed_calibration_keeps_the_old_one_as_it_was(connection):
     before = result(particles=(particle(),))
     (old,) = done(connection, "a.dm4", before)
-    file_id = ledger.entry_at(connection, b"/data/a.dm4").source_file_id
+    file_id = standing.entry_at(connection, b"/data/a.dm4").source_file_id
     after = result(image_changes={"pixel_size_nm": 0.021, "pixel_size_source": "config"})
     (new,) = store.commit_results(connection, file_id, sha256("a.dm4"), [after], LATER)
     assert new != old
