@@ -1,6 +1,7 @@
 """What every room's tests share: real data, settings of hypothesis, reports of plain text."""
 
 import logging
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def _log_levels() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _network_seed() -> None:
+    """A network's first weights are the same whichever tests ran before; who needs none waits for
+    no Keras."""
+    if keras := sys.modules.get("keras"):
+        keras.utils.set_random_seed(0)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,12 @@ A spawned child imports this module first: what is heavy is imported where it is
 """
 
 import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+CLOCK_FILE = "FRINGEWATCH_TEST_CLOCK"
+"""Names a file with the seconds by which the daemon's wall clock is ahead."""
 
 
 def worker_main(*arguments: Any) -> None:
@@ -17,8 +22,22 @@ def worker_main(*arguments: Any) -> None:
     stub.worker_main(*arguments)
 
 
+def _take_clock_from(path: Path) -> None:
+    from daemon import clock
+
+    def utc() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=float(path.read_text()))
+
+    clock.SYSTEM_CLOCK = clock.Clock(utc=utc, monotonic=clock.SYSTEM_CLOCK.monotonic)
+
+
 def main() -> None:
-    """The command; its alarm for a log that grows can be set lower than a test has time for."""
+    """The command.
+
+    Its alarm for a log that grows can be set lower than a test has time for, and its clock jumps.
+    """
+    if wanted := os.environ.get(CLOCK_FILE):
+        _take_clock_from(Path(wanted))
     from daemon import assembly, cli, owning
 
     if wanted := os.environ.get("FRINGEWATCH_TEST_LOG_BYTES"):

@@ -36,6 +36,7 @@ quiet_seconds = 0.2
 quiet_seconds_without_events = 0.6
 walk_seconds = 2.0
 retry_seconds = {retry}
+{intake}
 [log]
 format = "text"
 {extra}
@@ -53,12 +54,16 @@ def counts() -> tuple[Counts, ...]:
 
 @dataclass
 class Bench:
-    """A watched folder, a state folder, and the command that works on them."""
+    """A watched folder, a state folder, and the command that works on them.
+
+    `wrapper`: what the command is started by, which replaces itself by it.
+    """
 
     folder: Path
     state: Path
     config: Path
     program: str = "daemon"
+    wrapper: tuple[str, ...] = ()
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -66,15 +71,19 @@ class Bench:
         """What the daemon said."""
         return self.config.with_suffix(".log")
 
-    def configure(self, retry: str = "[0.5, 0.5, 0.5, 0.5, 0.5]", extra: str = "") -> None:
+    def configure(
+        self, retry: str = "[0.5, 0.5, 0.5, 0.5, 0.5]", intake: str = "", extra: str = ""
+    ) -> None:
         """Write the configuration."""
-        text = CONFIG.format(state=self.state, folder=self.folder, retry=retry, extra=extra)
+        text = CONFIG.format(
+            state=self.state, folder=self.folder, retry=retry, intake=intake, extra=extra
+        )
         self.config.write_text(text)
 
     def command(self, *words: str | Path) -> list[str]:
         """The command line of fringewatch with this configuration."""
         words = ("-m", self.program, *words, "--config", self.config)
-        return [sys.executable, *map(str, words)]
+        return [*self.wrapper, sys.executable, *map(str, words)]
 
     def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[str]:
         """Start `fringewatch watch`, in the background."""

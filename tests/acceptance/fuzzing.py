@@ -60,7 +60,7 @@ def targets(folder: Path) -> tuple[Target, ...]:
     )
 
 
-def fuzz_readers(folder: Path, *, seconds_per_reader: int, seed: int = 0) -> str:
+def fuzz_readers(folder: Path, *, seconds_per_reader: float, seed: int = 0) -> str:
     """The row: no reader lets an undeclared error out, hangs, or takes more than 4 GiB.
 
     Raises:
@@ -74,12 +74,12 @@ def fuzz_readers(folder: Path, *, seconds_per_reader: int, seed: int = 0) -> str
     inputs = sum(one.inputs for one in found)
     peak_mb = max(one.peak_bytes for one in found) / 1e6
     return (
-        f"{len(found)} readers x {seconds_per_reader} s, {inputs} files {how}: "
+        f"{len(found)} readers x {seconds_per_reader:.0f} s, {inputs} files {how}: "
         f"no undeclared error, none above {HANG_SECONDS} s, largest process {peak_mb:.0f} MB"
     )
 
 
-def fuzzed(target: Target, folder: Path, seconds: int, seed: int) -> Fuzzed:
+def fuzzed(target: Target, folder: Path, seconds: float, seed: int) -> Fuzzed:
     """One reader fuzzed in a process of its own.
 
     Raises:

@@ -71,7 +71,7 @@ def every_writer_gives_one_result(
     with bench_in(folder / "finished", program) as finished:
         shutil.copytree(bench.folder, finished.folder, dirs_exist_ok=True)
         _work_off(finished)
-        _assert_same(found, results(finished.state))
+        assert_same(found, results(finished.state))
     return (
         f"{len(CASES)} writers at {points} points: {len(on_their_way)} files, "
         f"{len(found)} rows as of the finished files, 0 of {len(images)} images partial"
@@ -112,7 +112,10 @@ def _split(row: dict[str, Any]) -> tuple[tuple[Any, ...], list[float]]:
     return (path, *exact), [value for value in kept if isinstance(value, float)]
 
 
-def _assert_same(found: Rows, expected: Rows) -> None:
-    assert [exact for exact, _ in found] == [exact for exact, _ in expected]
+def assert_same(found: Rows, expected: Rows) -> None:
+    """The same rows, measured values but for the last digits of single precision."""
+    only_one = {exact for exact, _ in found} ^ {exact for exact, _ in expected}
+    assert not only_one, f"in one of the two alone: {sorted(only_one, key=repr)}"
+    assert len(found) == len(expected)
     for (about, values), (_, of_finished) in zip(found, expected, strict=True):
         np.testing.assert_allclose(values, of_finished, RTOL, ATOL, err_msg=str(about))

@@ -11,6 +11,7 @@ from daemon.spool import CannotSpool, ChangedWhileCopied, spool_arrival
 from daemon.walk import walk
 
 LIMIT_BYTES = 10**6
+MOST_TIMES = 50  # a scheduler may favour one of the two threads for long
 MTIME_NS = 1_700_000_000_000_000_000
 INSIDE, OUTSIDE = b"of the microscope", b"of somebody else."  # of one size, to look alike
 
@@ -24,17 +25,20 @@ def swap_race(folder: Path, *, swaps: int, seed: int = 0) -> str:
     del seed  # the scheduler rolls the dice
     found = Counter(_raced(folder / "file", Path("day/a.dm4"), swaps))
     found += _raced(folder / "folder", Path("day"), swaps)
-    assert min(found["read"], found["kept out"]) > swaps / 100, f"the race was not met: {found}"
-    return f"{swaps} copies each while a file and its folder were swapped: {dict(found)}"
+    return f"{swaps} copies or more each while a file and its folder were swapped: {dict(found)}"
 
 
 def _raced(place: Path, swapped: Path, copies: int) -> Counter[str]:
-    """How the copies ended, while this path below the root was swapped."""
+    """How the copies ended, while this path below the root was swapped.
+
+    So many of them, and more until enough of them met it as it was and swapped.
+    """
     found: Counter[str] = Counter()
     root, outside = _laid_out(place)
     (arrival,) = walk(root).arrivals
     with _Swapper(place / "root" / swapped, place / "kept", outside / swapped.relative_to("day")):
-        for _ in range(copies):
+        while found.total() < copies or not _is_met(found, copies):
+            assert found.total() < MOST_TIMES * copies, f"the race was not met: {found}"
             try:
                 spooled = spool_arrival(arrival, place / "spool", LIMIT_BYTES)
             except (OSError, CannotSpool, ChangedWhileCopied):
@@ -45,6 +49,10 @@ def _raced(place: Path, swapped: Path, copies: int) -> Counter[str]:
             names = {os.path.basename(one.path) for one in walk(root).arrivals}
             assert names <= {b"a.dm4"}, f"{swapped}: {names} listed"
     return found
+
+
+def _is_met(found: Counter[str], copies: int) -> bool:
+    return min(found["read"], found["kept out"]) > copies / 100
 
 
 def _laid_out(place: Path) -> tuple[Root, Path]:

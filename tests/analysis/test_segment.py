@@ -15,8 +15,11 @@ def weights():
     rng = np.random.default_rng(1)
     drawn = []
     for start in unet.build("default", FILTERS).get_weights():
-        spread = rng.uniform(0.7, 1.3, start.shape) if start.ndim == 1 else 1.5
-        drawn.append((start * spread + 0.1 * (start.ndim == 1)).astype(np.float32))
+        if start.ndim == 1:
+            value = start * rng.uniform(0.7, 1.3, start.shape) + 0.1
+        else:
+            value = rng.normal(scale=1.5 * np.sqrt(2 / np.prod(start.shape[:-1])), size=start.shape)
+        drawn.append(value.astype(np.float32))
     return drawn
 
 

@@ -6,6 +6,7 @@ reported and does not stop the others; the exit code is 1 then.
 
 import argparse
 import functools
+import logging
 import shutil
 import signal
 import sys
@@ -18,6 +19,7 @@ from tests.soak.rows import rows
 
 DEFAULT_FOLDER = REPOSITORY / "scratch" / "soak"
 LONG_ROW_HOURS = 24.0
+FUZZ_HOURS = 1.0
 
 say = functools.partial(print, flush=True)  # it talks to whoever waits for it
 
@@ -46,13 +48,17 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--rows", help="numbers of the rows to run, as in 1,5,10; default: all")
     parser.add_argument("--hours", type=float, default=LONG_ROW_HOURS, help="length of row 6")
+    parser.add_argument(
+        "--fuzz-hours", type=float, default=FUZZ_HOURS, help="row 13: of each reader"
+    )
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="a local disk")
     parser.add_argument("--again", action="store_true", help="begin with the first row again")
     chosen = parser.parse_args(words)
-    known = {row.number: row for row in rows(chosen.hours)}
+    known = {row.number: row for row in rows(chosen.hours, chosen.fuzz_hours)}
     numbers = chosen.rows.split(",") if chosen.rows else list(known)
     if unknown := [number for number in numbers if number not in known]:
         parser.error(f"no row {unknown[0]}; there are {', '.join(known)}")
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # files are cut short on purpose
     # So that a soak that is ended ends its daemons as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen.folder.mkdir(parents=True, exist_ok=True)

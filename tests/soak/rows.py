@@ -8,6 +8,7 @@ from tests.acceptance.held_database import database_held
 from tests.acceptance.killing import killed_in_recovery, killed_while_files_arrive
 from tests.acceptance.migration import migration_killed_at_calls, migration_killed_at_random
 from tests.acceptance.power_loss import power_lost
+from tests.acceptance.row_clock import clock_jumps
 from tests.acceptance.row_cuts import every_cut_waits
 from tests.acceptance.row_sequences import every_sequence_equals_the_model
 from tests.acceptance.row_writers import every_writer_gives_one_result
@@ -16,14 +17,20 @@ from tests.conftest import SHARED_DATA
 from tests.soak.burst import burst
 from tests.soak.endurance import endured
 from tests.soak.row import Row, tested
+from tests.soak.share import share_comes_and_goes
 
 PLACE = "tests/acceptance"
 ALL = 10**6  # more than there are
 REAL = SHARED_DATA / "formats" if SHARED_DATA.is_dir() else None
 
 
-def rows(hours: float) -> tuple[Row, ...]:
-    """All of them, in their order; row 6 takes so many hours."""
+def rows(hours: float, fuzz_hours: float) -> tuple[Row, ...]:
+    """All of them, in their order.
+
+    Args:
+        hours: that row 6 takes.
+        fuzz_hours: that row 13 takes for each reader.
+    """
     return (
         Row(
             number="1",
@@ -131,8 +138,8 @@ def rows(hours: float) -> tuple[Row, ...]:
             number="13",
             marks="N",
             test="a fuzzer for each reader",
-            size="1 h each",
-            run=lambda folder: fuzz_readers(folder, seconds_per_reader=3600),
+            size=f"{fuzz_hours:g} h each",
+            run=lambda folder: fuzz_readers(folder, seconds_per_reader=3600 * fuzz_hours),
         ),
         Row(
             number="14",
@@ -149,13 +156,20 @@ def rows(hours: float) -> tuple[Row, ...]:
             run=tested(f"{PLACE}/test_full_disk.py"),
         ),
         Row(
+            number="16",
+            marks="N",
+            test="a share hangs, is unmounted, and dies",
+            size="200 files, 2 min",
+            run=lambda folder: share_comes_and_goes(folder, files=200, hanging_seconds=120.0),
+        ),
+        Row(
             number="17",
             marks="CI",
-            test="read-only input; a file nobody may read",
-            size="1",
+            test="read-only input; a file and a folder nobody may read",
+            size="3 tests",
             run=tested(
+                f"{PLACE}/test_no_access.py",
                 f"{PLACE}/test_watch.py::test_raw_files_stay_as_they_were",
-                "tests/daemon/test_ladder.py",
             ),
         ),
         Row(
@@ -177,6 +191,13 @@ def rows(hours: float) -> tuple[Row, ...]:
             test="the database is taken away, and rebuilt",
             size="5 ways",
             run=tested(f"{PLACE}/test_taken_away.py", f"{PLACE}/test_rebuild.py"),
+        ),
+        Row(
+            number="20",
+            marks="CI",
+            test="the clock jumps; files of other days; summer time",
+            size="5 jumps",
+            run=clock_jumps,
         ),
         Row(
             number="21",
