@@ -1,14 +1,15 @@
 #!/bin/sh
 # Put fringewatch in place as a service, or bring it up to date. Run as root, from a checkout:
 #
-#   service/install.sh [--python PROGRAM] [--files-only] [--root DIR]
+#   service/install.sh [--python PROGRAM] [--files-only [--root DIR]]
 #
 # The program gets an environment of its own in /opt/fringewatch-VERSION-TIME, with the exact packages
 # of requirements/, and /opt/fringewatch leads to it: the one before stays until you remove it, and is
 # back with `ln -sfn`. A configuration that is there is never touched. Nothing is started.
 #
 # --files-only  leaves out the environment: configuration, unit, user and folders alone.
-# --root DIR    everything below DIR, as for an image; no user is made and systemd is not told.
+# --root DIR    the files below DIR, as for an image; no user is made and systemd is not told. The
+#               environment knows its own place, so it is made where it will run.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,6 +33,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+[ -z "$root" ] || [ "$environment" = no ] || fail "--root goes with --files-only; --help says why"
 [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail "only root can put a service in place"
 
 # The interpreter: the one that was asked for, else the first that runs and has a list of packages.
@@ -49,15 +51,15 @@ choose_python() {
 make_environment() {
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$checkout/pyproject.toml")
     folder=/opt/fringewatch-$version-$(date -u +%Y%m%dT%H%M%SZ)
-    echo "installing into $root$folder"
-    "$python" -m venv "$root$folder" || fail "$python cannot make an environment; install its venv package"
-    "$root$folder/bin/pip" install --quiet --no-deps --require-hashes -r "$packages"
-    "$root$folder/bin/pip" install --quiet --no-deps --no-build-isolation "$checkout"
-    "$root$folder/bin/fringewatch" --version >/dev/null
-    install -D -m 644 "$here/OPERATING.md" "$root$folder/share/OPERATING.md"
+    echo "installing into $folder"
+    "$python" -m venv "$folder" || fail "$python cannot make an environment; install its venv package"
+    "$folder/bin/pip" install --quiet --no-deps --require-hashes -r "$packages"
+    "$folder/bin/pip" install --quiet --no-deps --no-build-isolation "$checkout"
+    "$folder/bin/fringewatch" --version >/dev/null
+    install -D -m 644 "$here/OPERATING.md" "$folder/share/OPERATING.md"
     # Whole or not at all: a new link is renamed over the old one.
-    ln -sfn "$folder" "$root/opt/.fringewatch-new"
-    mv -fT "$root/opt/.fringewatch-new" "$root/opt/fringewatch"
+    ln -sfn "$folder" /opt/.fringewatch-new
+    mv -fT /opt/.fringewatch-new /opt/fringewatch
 }
 
 place_files() {

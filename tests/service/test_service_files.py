@@ -130,6 +130,14 @@ def test_the_installer_puts_everything_in_its_place(tmp_path: Path):
     }
 
 
+def test_an_environment_is_made_only_where_it_will_run(tmp_path: Path):
+    command = ["sh", SERVICE / "install.sh", "--root", tmp_path, "--python", sys.executable]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "--files-only" in refused.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_upgrade_keeps_the_configuration_and_tells_systemd_of_its_folders(tmp_path: Path):
     install(tmp_path)
     written = tmp_path / "etc/fringewatch/fringewatch.toml"
