@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.processes import end_with_parent
 from analysis.simulation.fields import Field, simulate_field
 from analysis.simulation.grid import CELL_PX, FIELD_PX, PIXEL_SIZE_NM
 from analysis.simulation.placement import FieldPlan
@@ -57,7 +58,7 @@ def simulate(
     log.info("%s: %d of %d fields missing", folder, len(missing), fields)
     there = fields - len(missing)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_begin) as pool:
         jobs = [pool.submit(_simulate_one, folder, seed, i, plan) for i in missing]
         for count, job in enumerate(as_completed(jobs), start=there + 1):
             job.result()
@@ -155,8 +156,9 @@ def _claim(folder: Path, seed: int, plan: FieldPlan) -> None:
     path.write_text(json.dumps(wanted, indent=2) + "\n")
 
 
-def _one_thread() -> None:
-    """Keep a child to one core; abTEM is kept to one by its settings."""
+def _begin() -> None:
+    """Keep a child to one core and to its parent's life; abTEM is kept to one by its settings."""
+    end_with_parent()
     cv2.setNumThreads(1)
 
 

@@ -19,6 +19,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.processes import end_with_parent
 from analysis.training.checkpoint import TrainingError
 from analysis.training.crops import Marks, Sample, draw_batch
 from analysis.training.sources import SimulatedFields, Source
@@ -165,6 +166,7 @@ def _render(
     """Render micrographs of random fields and images for ever."""
     import cv2
 
+    end_with_parent()
     os.nice(NICENESS)
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
