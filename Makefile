@@ -8,7 +8,7 @@ LOCKS     := requirements/py311.txt requirements/py312.txt requirements/py313.tx
 # The interpreter of a new environment: the first of these that runs and has a lock.
 PYTHONS ?= python3 python3.13 python3.12 python3.11
 
-.PHONY: help install demo test soak lint bench lock
+.PHONY: help install demo test soak lint bench audit lock
 
 help:
 	@echo "make demo     install, then watch a simulated microscope at work"
@@ -16,6 +16,7 @@ help:
 	@echo "make soak     install, then run the acceptance table at its full size (days; SOAK='--rows 1,3')"
 	@echo "make lint     install, then run the checks that execute no code"
 	@echo "make bench    install, then measure speed and memory"
+	@echo "make audit    ask the network which locked packages have known holes; once a month"
 	@echo "make install  set up $(VENV) alone"
 	@echo "make lock     resolve the dependencies anew (changes requirements/)"
 
@@ -48,6 +49,12 @@ lint: install
 
 bench: install
 	@$(BIN)/python tests/benchmarks/unet.py
+
+# A package that nobody can say anything about is a failure, so silence never looks like safety.
+audit: install
+	@for lock in $(LOCKS); do \
+	    $(BIN)/uv tool run pip-audit --strict --disable-pip --no-deps --require-hashes -r "$$lock" || exit 1; \
+	done
 
 # The environment is complete only once this file exists: an interrupted
 # installation is taken up again by the next call.

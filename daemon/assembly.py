@@ -54,6 +54,7 @@ def supervisor(
             worker_main,
             (
                 bundle_folder(config),
+                manifest.sha256,
                 config.analysis.device,
                 settings,
                 config.limits.worker_memory_fraction,
@@ -93,12 +94,19 @@ def bundle_manifest(config: Config) -> Manifest:
     """What the configured model says of itself.
 
     Raises:
-        ConfigError: there is no such model.
+        ConfigError: there is no such model, or it is another one than was pinned.
     """
+    named, pinned = config.analysis.bundle, config.analysis.bundle_sha256
     try:
-        return read_manifest(shelf.found(config.state.folder, config.analysis.bundle))
+        manifest = read_manifest(shelf.found(config.state.folder, named))
     except (BundleError, shelf.BundleRefused) as error:
         raise ConfigError(str(error)) from error
+    if pinned is not None and manifest.sha256 != pinned:
+        raise ConfigError(
+            f"the bundle {named!r} has the SHA-256 {manifest.sha256}, "
+            f"but analysis.bundle_sha256 asks for {pinned}"
+        )
+    return manifest
 
 
 def analysis_settings(config: AnalysisConfig) -> AnalysisSettings:

@@ -79,6 +79,8 @@ class AnalysisConfig(Section):
     bundle: str = DEFAULT_BUNDLE
     """`default` ships with the program; else the name of an imported one, or a folder, written
     with a `/`."""
+    bundle_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of its manifest, which holds those of its files: no other model is used."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|gpu(:\d+)?)$")
     preprocess: Literal["default", "published"] | None = None
     threshold: float | None = Field(default=None, gt=0, lt=1)

@@ -8,8 +8,10 @@ import logging
 import os
 import resource
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -74,21 +76,22 @@ class AnalysisFailure:
 def worker_main(
     connection: Connection,
     bundle_folder: Path,
+    bundle_sha256: str,
     device: str,
     settings: AnalysisSettings,
     memory_fraction: float,
 ) -> None:
     """Load the bundle once, then serve requests until the pipe closes.
 
+    `bundle_sha256` is that of the model that the daemon began with, whose results it expects;
     `memory_fraction` is the part of the machine's memory it may take.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    from analysis.bundle import load  # here, so that only this process pays for TensorFlow
     from analysis.errors import BundleError
 
     try:
         with native_stderr_held():
-            bundle = load(bundle_folder, device)
+            bundle = _loaded(bundle_folder, bundle_sha256, device)
             # A device that fails, fails here, before a file could be blamed for it.
             bundle.segmenter.probabilities(np.zeros((TRIAL_PX, TRIAL_PX), np.float32))
     except BundleError as error:
@@ -97,7 +100,8 @@ def worker_main(
     _limit_memory(memory_fraction)
     connection.send(WorkerReady(device=bundle.segmenter.device))
     falls_back = device == "auto" and bundle.segmenter.device != CPU
-    _serve(connection, Analyst(bundle, settings, bundle_folder if falls_back else None))
+    on_cpu = partial(_loaded, bundle_folder, bundle_sha256, "cpu")
+    _serve(connection, Analyst(bundle, settings, on_cpu if falls_back else None))
 
 
 class Analyst:
@@ -106,10 +110,15 @@ class Analyst:
     Args:
         bundle: loaded.
         settings: of the operator.
-        fallback: the folder of the bundle, where it may be loaded on the processor instead.
+        fallback: loads it on the processor instead, where that may be done.
     """
 
-    def __init__(self, bundle: Bundle, settings: AnalysisSettings, fallback: Path | None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        settings: AnalysisSettings,
+        fallback: Callable[[], Bundle] | None,
+    ) -> None:
         self._bundle = bundle
         self._settings = settings
         self._fallback = fallback
@@ -126,7 +135,7 @@ class Analyst:
             if self._fallback is None:
                 raise
             log.warning("%s: on the processor from here on", error)
-        self._bundle, self._fallback = _on_the_processor(self._fallback), None
+        self._bundle, self._fallback = self._fallback(), None
         return self._analyse(request)
 
     def _analyse(self, request: AnalyseRequest) -> ResultRecord:
@@ -143,10 +152,14 @@ class Analyst:
         )
 
 
-def _on_the_processor(bundle_folder: Path) -> Bundle:
-    from analysis.bundle import load
+def _loaded(folder: Path, sha256: str, device: str) -> Bundle:
+    from analysis.bundle import load  # here, so that only this process pays for TensorFlow
+    from analysis.errors import BundleError
 
-    return load(bundle_folder, "cpu")
+    bundle = load(folder, device)
+    if bundle.manifest.sha256 != sha256:
+        raise BundleError(f"{folder} holds another model than at the start; start the daemon anew")
+    return bundle
 
 
 def _limit_memory(fraction: float) -> None:

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from analysis.bundle import default_folder, read_manifest
+from analysis.errors import BundleError
 from analysis.pipeline import AnalysisSettings
 from analysis.segment import OutOfMemory
 from daemon import worker
@@ -55,16 +58,15 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("daemon.parser.ParsedFrame.micrograph", lambda _: None)
     monkeypatch.setattr("daemon.record.analyse_and_store", analyse)
-    monkeypatch.setattr(worker, "_on_the_processor", lambda _: Bundle("cpu:0"))
     return tried
 
 
-def analyst(device: str, fallback: Path | None) -> Analyst:
+def analyst(device: str, fallback: Callable[[], Any] | None) -> Analyst:
     return Analyst(Bundle(device), AnalysisSettings(), fallback)  # type: ignore[arg-type]
 
 
 def test_what_does_not_fit_on_the_gpu_is_analysed_on_the_processor_from_then_on(devices, request_):
-    made = analyst("gpu:0", Path("bundle"))
+    made = analyst("gpu:0", lambda: Bundle("cpu:0"))
     assert made.analyse(request_) == result_of("0" * 64)
     made.analyse(request_)
     assert devices == ["gpu:0", "cpu:0", "cpu:0"]
@@ -82,6 +84,15 @@ def test_after_a_death_the_tiles_are_small(devices, request_, careful):
     made = Analyst(bundle, AnalysisSettings(), None)  # type: ignore[arg-type]
     made.analyse(AnalyseRequest(**{**vars(request_), "careful": careful}))
     assert bundle.segmenter.is_small == careful
+
+
+def test_a_model_that_was_exchanged_is_refused():
+    """While the daemon runs: its results would stand under the name of the first."""
+    folder = default_folder()
+    begun_with = read_manifest(folder).sha256
+    assert worker._loaded(folder, begun_with, "cpu").manifest.sha256 == begun_with
+    with pytest.raises(BundleError, match="another model than at the start"):
+        worker._loaded(folder, "0" * 64, "cpu")
 
 
 def test_the_worker_takes_its_part_of_the_memory_and_no_more():
