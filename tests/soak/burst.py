@@ -13,6 +13,7 @@ import numpy as np
 from analysis.simulation.files import write_tiff
 from tests.acceptance.clean import assert_all_done
 from tests.acceptance.conftest import Bench, bench_in
+from tests.acceptance.killing import BARE
 from tests.soak.vitals import DAEMON, Vitals, vitals
 
 SIDES_PX = (1024, 2048, 4096, 8062)  # of uint16: 2, 8, 34 and 130 MB
@@ -24,7 +25,14 @@ ROOM = 1.5  # times what is written: masks, spool
 NOISE = 200
 
 
-def burst(folder: Path, *, files: int, rss_cap_bytes: int, patience_seconds: float) -> str:
+def burst(
+    folder: Path,
+    *,
+    files: int,
+    rss_cap_bytes: int,
+    patience_seconds: float,
+    program: str = BARE,
+) -> str:
     """Row 5: written at once; all done, within the memory, with no file left open.
 
     Args:
@@ -32,11 +40,12 @@ def burst(folder: Path, *, files: int, rss_cap_bytes: int, patience_seconds: flo
         files: of four sizes from 2 to 130 MB; 500 of them are 11 GB.
         rss_cap_bytes: for all processes of the daemon together.
         patience_seconds: until everything must be analysed.
+        program: what is run; `daemon` is the real model.
     """
     sides = np.random.default_rng(0).choice(SIDES_PX, size=files, p=SHARES)
     total = int((2 * sides.astype(np.int64) ** 2).sum())
     assert shutil.disk_usage(folder).free > ROOM * total, f"no room for {total / 1e9:.1f} GB"
-    with bench_in(folder) as bench:
+    with bench_in(folder, program) as bench:
         process = bench.start("--plain")
         bench.until(lambda: "watching" in bench.log.read_text())
         write_one(bench.folder / "first.tif", 1024, files)

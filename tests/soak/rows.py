@@ -79,6 +79,19 @@ def rows(hours: float, fuzz_hours: float) -> tuple[Row, ...]:
             ),
         ),
         Row(
+            number="5m",
+            marks="N",
+            test="the same with the shipped model",
+            size="24 files, 2 to 130 MB",
+            run=lambda folder: burst(
+                folder,
+                files=24,
+                rss_cap_bytes=8 * 2**30,
+                patience_seconds=2 * 3600.0,
+                program="daemon",
+            ),
+        ),
+        Row(
             number="6",
             marks="N",
             test="a file every 5 s, a stop every hour",
