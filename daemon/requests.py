@@ -2,6 +2,9 @@
 
 A request is written under a temporary name and renamed, so the daemon never reads half of one. It
 needs no socket, works for every user who may write to the folder, and survives a restart.
+
+Whoever may ask is not trusted beyond that: no link in the folder is followed, no name in it that
+somebody may have laid ready is written to, and what is no regular file is not waited for.
 """
 
 import contextlib
@@ -23,6 +26,8 @@ log = logging.getLogger(__name__)
 FOLDER_MODE = 0o770
 FILE_MODE = 0o660
 MAX_REQUEST_BYTES = 2**20
+MAX_ANSWER_BYTES = 2**26
+TEMPORARY = ".tmp"
 STALE_ANSWER_SECONDS = 3600.0
 
 
@@ -67,8 +72,11 @@ def ask(
     answer_path = folder / f"{name}.answer"
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline:
-        if answer_path.exists():
-            answer: dict[str, Any] = json.loads(answer_path.read_text(encoding="utf-8"))
+        if os.path.lexists(answer_path):
+            try:
+                answer = _document(answer_path, MAX_ANSWER_BYTES)
+            except (OSError, ValueError, TypeError) as error:
+                raise DaemonError(f"the answer cannot be read: {error}") from error
             answer_path.unlink(missing_ok=True)
             if "error" in answer:
                 raise DaemonError(str(answer["error"]))
@@ -104,10 +112,12 @@ def serve(request: Request, verb: Callable[[Mapping[str, Any]], Mapping[str, Any
 
 
 def sweep(state_folder: Path, now: float) -> None:
-    """Remove answers nobody fetched. `now` is wall-clock seconds since the epoch."""
-    for path in folder_of(state_folder).glob("*.answer"):
-        if now - path.stat().st_mtime > STALE_ANSWER_SECONDS:
-            path.unlink(missing_ok=True)
+    """Remove answers nobody fetched, and what was cut short; `now` in s since the epoch."""
+    for pattern in ("*.answer", f".*{TEMPORARY}"):
+        for path in folder_of(state_folder).glob(pattern):
+            with contextlib.suppress(OSError):  # others may write here, and lay what they like
+                if now - path.lstat().st_mtime > STALE_ANSWER_SECONDS:
+                    path.unlink()
 
 
 def _waiting(folder: Path) -> list[Path]:
@@ -122,10 +132,25 @@ def _waiting(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Request:
-    if path.stat().st_size > MAX_REQUEST_BYTES:
-        raise ValueError("it is too long")
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = _document(path, MAX_REQUEST_BYTES)
     return Request(path=path, kind=str(document["kind"]), values=dict(document["values"]))
+
+
+def _document(path: Path, most_bytes: int) -> dict[str, Any]:
+    """What stands in a regular file of this name, which may be exchanged at any moment.
+
+    Raises:
+        OSError: it is a link, or cannot be read.
+        ValueError: it is no regular file, too long, or no JSON.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no regular file")
+        content = stream.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise ValueError("it is too long")
+    return dict(json.loads(content))
 
 
 def _answer(path: Path, answer: Mapping[str, Any]) -> None:
@@ -141,12 +166,17 @@ def _answer(path: Path, answer: Mapping[str, Any]) -> None:
 
 def _write(target: Path, document: Mapping[str, Any]) -> None:
     """Whole or not at all, and readable by the other side: both are in the group of the folder."""
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = target.with_name(f".{uuid.uuid4().hex}{TEMPORARY}")
     try:
-        temporary.write_text(json.dumps(document), encoding="utf-8")
-        with contextlib.suppress(PermissionError):
-            os.chown(temporary, -1, target.parent.stat().st_gid)
-        temporary.chmod(FILE_MODE)
+        # A new file under a name that nobody can know before: never one that lies there.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(json.dumps(document))
+            with contextlib.suppress(PermissionError):
+                os.fchown(descriptor, -1, target.parent.stat().st_gid)
+            os.fchmod(descriptor, FILE_MODE)
         os.replace(temporary, target)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise DaemonError(f"cannot write to {target.parent}: {error.strerror}") from error

@@ -4,6 +4,8 @@ import json
 import os
 import tempfile
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -267,3 +269,60 @@ def test_waiting_for_an_answer_ends_with_it(state_folder):
         serve(request, echo)
     thread.join(30)
     assert done.is_set()
+
+
+def lay_link(path: Path, target: Path) -> None:
+    path.symlink_to(target)
+
+
+def lay_hard_link(path: Path, target: Path) -> None:
+    path.hardlink_to(target)
+
+
+@pytest.mark.parametrize("lay", [lay_link, lay_hard_link])
+@pytest.mark.parametrize("name", ["a.answer", ".a.answer.tmp", "a.tmp"])
+def test_an_answer_is_written_through_no_link_that_lies_ready(state_folder, name, lay):
+    """Who may only ask would else write over the database."""
+    database = state_folder / "fringewatch.sqlite"
+    database.write_bytes(b"the rows")
+    before = database.stat()
+    lay(folder_of(state_folder) / name, database)
+    path = leave(state_folder, '{"kind": "greet", "values": {}}')
+    for request in pending(state_folder):
+        serve(request, echo)
+    assert answer_to(path) == {"echo": {}}
+    assert database.read_bytes() == b"the rows"
+    assert (database.stat().st_mode, database.stat().st_gid) == (before.st_mode, before.st_gid)
+
+
+def test_a_request_exchanged_for_a_pipe_or_a_link_holds_nobody(state_folder, monkeypatch):
+    """Between the look and the reading: a pipe would never end, a link leads elsewhere."""
+    outside = state_folder / "other.json"
+    outside.write_text('{"kind": "greet", "values": {}}')
+    requests_folder = folder_of(state_folder)
+    os.mkfifo(requests_folder / "pipe.json")
+    (requests_folder / "link.json").symlink_to(outside)
+    names = [requests_folder / "pipe.json", requests_folder / "link.json"]
+    monkeypatch.setattr(requests, "_waiting", lambda _: names)
+    assert list(pending(state_folder)) == []
+    for path in names:
+        assert answer_to(path)["error"].startswith("the request cannot be read")
+
+
+def test_an_answer_that_is_none_is_a_plain_error(state_folder, monkeypatch):
+    monkeypatch.setattr(requests.uuid, "uuid4", lambda: uuid.UUID(int=1))
+    os.mkfifo(folder_of(state_folder) / f"{uuid.UUID(int=1).hex}.answer")
+    with pytest.raises(DaemonError, match="the answer cannot be read"):
+        ask(state_folder, "greet", {})
+
+
+def test_a_sweep_passes_over_what_cannot_be_removed(state_folder):
+    requests_folder = folder_of(state_folder)
+    (requests_folder / "dangling.answer").symlink_to("nowhere")
+    (requests_folder / "folder.answer").mkdir()
+    stale = leave(state_folder, "{}", "stale.answer")
+    cut_short = leave(state_folder, "{", ".1234.tmp")
+    sweep(state_folder, time.time() + 2 * requests.STALE_ANSWER_SECONDS)
+    assert not stale.exists()
+    assert not cut_short.exists()
+    assert left_in(state_folder) == ["folder.answer"]
