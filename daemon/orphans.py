@@ -11,13 +11,16 @@ the same picture was analysed from a copy meanwhile.
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from daemon.bounded import DoesNotAnswer, within
 from daemon.ladder import Step
+from daemon.names import printable
 from daemon.verdicts import Verdict
 from schema import checkup, masks, standing, store
 from schema.errors import MaskFileError
@@ -27,16 +30,20 @@ from schema.state import StateFolder
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 5.0
+
 _FINAL = (Step.COMMIT, Step.REFUSE, Step.QUARANTINE)
 _WITHOUT_RESULT = (FileState.REFUSED, FileState.QUARANTINED)
 
 
 def settle_orphans(engine: Engine, state: StateFolder, now: datetime) -> None:
     """Every mask file without a row gets one, goes, or waits for the next attempt at its file."""
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         alone = checkup.strays(connection, state).without_rows
-        kept, removed = _sorted(connection, [state.path / name for name in alone])
-        adopted = adopt(connection, kept, now)
+        waiting, removed = _sorted(connection, [state.path / name for name in alone])
+    gone = _gone(waiting)
+    with engine.begin() as connection:
+        adopted = adopt(connection, gone, now)
     for path in removed:
         path.unlink(missing_ok=True)
     if adopted or removed:
@@ -66,17 +73,21 @@ class Leftovers:
             if made:
                 self._made.setdefault(file_id, set()).update(made)
             return
-        made |= self._made.pop(file_id, set())
+        made |= self._made.get(file_id, set())
         if made:
             with self._engine.begin() as connection:
                 alone = made - store.named_masks(connection, made)
             for name in alone:
                 (self._state.path / name).unlink(missing_ok=True)
+        self._made.pop(file_id, None)  # not before: a busy database lets this be tried again
 
 
-def _sorted(connection: Connection, paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Those whose raw file has gone, and those that nothing will ever take up."""
-    gone, useless = [], []
+def _sorted(
+    connection: Connection, paths: Sequence[Path]
+) -> tuple[dict[Path, OriginRecord], list[Path]]:
+    """Those that an attempt may take up, and those that nothing ever will."""
+    waiting: dict[Path, OriginRecord] = {}
+    useless: list[Path] = []
     for path in paths:
         try:
             origin, key = masks.read_origin(path), masks.read_heading(path).natural_key
@@ -87,9 +98,27 @@ def _sorted(connection: Connection, paths: Sequence[Path]) -> tuple[list[Path], 
         unreadable = found is not None and found.state in _WITHOUT_RESULT and _is_of(found, origin)
         if unreadable or store.known(connection, [key]):
             useless.append(path)
-        elif _has_gone(origin):
-            gone.append(path)
-    return gone, useless
+        else:
+            waiting[path] = origin
+    return waiting, useless
+
+
+def _gone(waiting: Mapping[Path, OriginRecord]) -> list[Path]:
+    """Those whose raw file has gone; of a share that does not answer nothing is known."""
+    gone: list[Path] = []
+    silent: set[bytes] = set()
+    for path, origin in waiting.items():
+        if origin.root in silent:
+            continue
+        try:
+            if within(LOOK_SECONDS, partial(_has_gone, origin)):
+                gone.append(path)
+        except DoesNotAnswer:
+            log.warning(
+                "%s does not answer: its files are left as they were", printable(origin.root)
+            )
+            silent.add(origin.root)
+    return gone
 
 
 def _is_of(found: standing.LedgerEntry, origin: OriginRecord) -> bool:

@@ -12,8 +12,8 @@ import math
 import os
 import resource
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -48,7 +48,10 @@ class ParseRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedFrame:
-    """One frame: what the file states about it, and where its pixels lie (an .npy file)."""
+    """One frame: what the file states about it, and where its pixels lie (an .npy file).
+
+    `is_last`: no other comes after it.
+    """
 
     source: Source
     calibration: Calibration
@@ -56,6 +59,7 @@ class ParsedFrame:
     pixel_sha256: str
     suspect: str | None
     pixels: Path
+    is_last: bool = False
 
     def micrograph(self) -> Micrograph:
         """The frame with its pixels, mapped from the spool."""
@@ -152,10 +156,21 @@ def _failure(error: Exception) -> ParseFailure:
 
 
 def _hand_over(connection: Connection, request: ParseRequest, limits: ParserLimits) -> int:
-    frames = 0
+    count = 0
+    for frame in _last_marked(_frames(request, limits)):
+        connection.send_bytes(encoded(frame))
+        connection.recv()
+        frame.pixels.unlink()
+        count += 1
+    return count
+
+
+def _frames(request: ParseRequest, limits: ParserLimits) -> Iterator[ParsedFrame]:
+    """Every frame, its pixels beside the copy of the file."""
     _grant_time(limits.seconds)
-    for micrograph in read_micrographs(request.primary, limits.read, request.pixel_size_nm):
-        pixels = request.folder / f".frame-{frames:06d}.npy"
+    read = read_micrographs(request.primary, limits.read, request.pixel_size_nm)
+    for number, micrograph in enumerate(read):
+        pixels = request.folder / f".frame-{number:06d}.npy"
         np.save(pixels, micrograph.image, allow_pickle=False)
         frame = ParsedFrame(
             source=micrograph.source,
@@ -165,13 +180,22 @@ def _hand_over(connection: Connection, request: ParseRequest, limits: ParserLimi
             suspect=micrograph.suspect,
             pixels=pixels,
         )
-        connection.send_bytes(encoded(frame))
         del micrograph
-        connection.recv()
+        yield frame
         _grant_time(limits.seconds)
-        pixels.unlink()
-        frames += 1
-    return frames
+
+
+def _last_marked(frames: Iterator[ParsedFrame]) -> Iterator[ParsedFrame]:
+    """The same one later, for only then it is known which is the last."""
+    held = next(frames, None)
+    while held is not None:
+        try:
+            following = next(frames, None)
+        except Exception:
+            yield held  # those before a failure are frames like any other
+            raise
+        yield held if following is not None else replace(held, is_last=True)
+        held = following
 
 
 def _grant_time(seconds: float) -> None:

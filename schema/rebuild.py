@@ -2,8 +2,9 @@
 
 Each mask file carries its rows; they are committed by the verbs that committed them first, in the
 order in which they were analysed, so that the newest revision and the newest result are current
-again. What no mask file knows comes back with the next walk of the folders: copies of a picture,
-and files that were refused or quarantined.
+again. A file some of whose results are missing, as those of a series that a kill cut short, has
+those that are there, and its turn once more. What no mask file knows comes back with the next walk
+of the folders: copies of a picture, and files that were refused or quarantined.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -131,7 +132,9 @@ def _survey(paths: Sequence[Path]) -> tuple[list[_Found], list[tuple[Path, str]]
 
 def _in_order(found: Sequence[_Found]) -> Iterator[list[_Found]]:
     """The results of one attempt together; attempts in the order in which they were made."""
-    by_file = sorted(found, key=lambda one: (one.file, one.heading.place))
+    by_file = sorted(
+        found, key=lambda one: (one.file, one.heading.place, one.heading.analysed_at_utc)
+    )
     groups = [list(group) for _, group in groupby(by_file, key=lambda one: one.file)]
     return iter(sorted(groups, key=_finished))
 
@@ -140,8 +143,14 @@ def _finished(group: Sequence[_Found]) -> datetime:
     return max(one.heading.analysed_at_utc for one in group)
 
 
+def _is_complete(group: Sequence[_Found]) -> bool:
+    """Whether every result of the file is there; the last one tells how many it has."""
+    told = {one.origin.results for one in group} - {None}
+    return told == {len({one.heading.place for one in group})}
+
+
 def _commit(connection: Connection, group: Sequence[_Found]) -> None:
-    """The rows of one file, as `done`."""
+    """The rows of one file, as `done`; where some are missing, it is ready for another attempt."""
     results = [masks.adopted(one.path) for one in group]
     origin, now = group[0].origin, _finished(group)
     arrival = _arrival(origin)
@@ -154,6 +163,8 @@ def _commit(connection: Connection, group: Sequence[_Found]) -> None:
     store.commit_results(
         connection, file_id, origin.file_sha256, results, now, origin.content_sha256
     )
+    if not _is_complete(group):
+        ledger.reopen(connection, [file_id], now=now)
 
 
 def _arrival(origin: OriginRecord) -> ArrivalRecord:

@@ -206,7 +206,8 @@ class ResultRecord:
 class OriginRecord:
     """The file a result came from, as its mask file names it for `rebuild`.
 
-    `content_sha256` is the hash over the primary file and its companions.
+    `content_sha256` is the hash over the primary file and its companions. `results`: how many
+    the file has, told by the last of them alone.
     """
 
     path: bytes
@@ -217,6 +218,7 @@ class OriginRecord:
     content_sha256: str | None = None
     session_uuid: str | None = None
     companions: tuple[Companion, ...] = ()
+    results: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,6 +74,13 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
+@cache
+def _optional(kind: type) -> frozenset[str]:
+    """Fields with a default: text of before they were added lacks them."""
+    fields = dataclasses.fields(kind)
+    return frozenset(f.name for f in fields if f.default is not dataclasses.MISSING)
+
+
 def _plain(value: Any, kind: Any) -> Any:
     kind = _without_none(kind)
     if value is None:
@@ -100,7 +107,8 @@ def _value(plain: Any, kind: Any) -> Any:
     if plain is None:
         return None
     if _is_record(kind):
-        return kind(**{name: _value(plain[name], hint) for name, hint in _hints(kind).items()})
+        given = {n: h for n, h in _hints(kind).items() if n in plain or n not in _optional(kind)}
+        return kind(**{name: _value(plain[name], hint) for name, hint in given.items()})
     if get_origin(kind) is tuple:
         return tuple(_value(item, get_args(kind)[0]) for item in plain)
     if get_origin(kind) is Mapping:

@@ -100,6 +100,27 @@ def test_a_damaged_mask_file_is_named_and_its_micrograph_analysed_anew(worked: B
     worked.assert_clean()
 
 
+@pytest.mark.parametrize("frame", [0, 1])
+def test_a_frame_whose_masks_are_missing_comes_back_with_the_next_attempt(
+    worked: Bench, frame: int
+):
+    """As after a kill in the middle of a series, and the loss of the database."""
+    before = all_rows(worked.state)
+    ((missing,),) = worked.query(
+        "SELECT mask_path FROM current_micrograph WHERE frame_index = ?", frame
+    )
+    (worked.state / missing).unlink()
+    take_away(worked)
+    assert worked.run("rebuild").returncode == 0
+    assert worked.states()["series.mrc"] == "ready"
+    assert worked.run("watch", "--once", "--plain").returncode == 0
+    after = all_rows(worked.state)
+    assert after["image"] == before["image"]
+    assert len(after["particle"]) == len(before["particle"])
+    assert worked.states()["series.mrc"] == "done"
+    worked.assert_clean()
+
+
 def test_a_damaged_database_is_put_aside_and_not_thrown_away(worked: Bench):
     before = all_rows(worked.state)
     database = worked.state / "fringewatch.sqlite"

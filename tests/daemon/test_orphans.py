@@ -1,6 +1,7 @@
 """Masks that a killed daemon left without a row end up with one, or go."""
 
 import os
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from daemon import orphans
 from daemon.ladder import Step
 from daemon.orphans import Leftovers, settle_orphans
 from daemon.outcomes import FileJob, Outcome, OutcomeKind
@@ -15,7 +17,7 @@ from daemon.verdicts import Verdict
 from daemon.walk import single
 from schema import ledger, masks, queries, sightings, standing, store
 from schema.checkup import strays
-from schema.records import ArrivalRecord, FileState, ResultRecord
+from schema.records import PENDING_STATES, ArrivalRecord, FileState, ResultRecord
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
 from tests.schema.examples import origin, particle, result
@@ -31,8 +33,8 @@ def raw(folder: Path) -> Path:
     return path
 
 
-def leave(state: StateFolder, raw: Path) -> Path:
-    """The mask file of a result of this raw file, without a row."""
+def leave(state: StateFolder, raw: Path, results: int = 1) -> Path:
+    """The mask file of the last result of this raw file, without a row."""
     record = result(particles=(particle(),))
     status = raw.stat()
     came_from = replace(
@@ -41,6 +43,7 @@ def leave(state: StateFolder, raw: Path) -> Path:
         root=os.fsencode(raw.parent),
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
+        results=results,
     )
     return masks.write(
         state.path,
@@ -81,6 +84,24 @@ def test_results_of_a_raw_file_that_has_gone_become_rows(owner, state, raw, was_
     assert (entry.state, entry.present) == (FileState.DONE, False)
     assert [one.particle_count for one in found] == [1]
     assert without_rows(owner, state) == 0
+
+
+def test_of_a_series_that_was_cut_short_the_rest_is_not_given_up(owner, state, raw):
+    """Its share may only be away: once it is back, the file has its turn."""
+    leave(state, raw, results=2)
+    file_id = see(owner, raw)
+    away = raw.rename(raw.with_suffix(".away"))
+    settle_orphans(owner, state, LATER)
+    with owner.begin() as connection:
+        entry = standing.entry(connection, file_id)
+        assert (entry.state, entry.present) == (FileState.READY, False)
+        assert queries.micrographs(connection, [file_id])[0].mask_path is not None
+        assert standing.next_ready(connection, LATER, 1) == ()
+    away.rename(raw)
+    with owner.begin() as connection:
+        sightings.observe(connection, [single(os.fsencode(raw))], None, LATER)
+        entry = standing.entry(connection, file_id)
+    assert (entry.present, entry.state in PENDING_STATES) == (True, True)
 
 
 def test_results_of_a_raw_file_that_is_there_wait_for_its_next_attempt(owner, state, raw):
@@ -170,3 +191,13 @@ def test_a_mask_file_that_is_damaged_is_named_and_let_be(owner, state, raw, capl
     settle_orphans(owner, state, LATER)
     assert path.name in caplog.text
     assert path.exists()
+
+
+def test_a_share_that_does_not_answer_holds_up_no_start(owner, state, raw, monkeypatch):
+    leave(state, raw)
+    answers = threading.Event()
+    monkeypatch.setattr(orphans, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(orphans, "_has_gone", lambda _: answers.wait(60))
+    settle_orphans(owner, state, LATER)
+    answers.set()
+    assert without_rows(owner, state) == 1

@@ -21,6 +21,7 @@ from daemon.parser import (
     ParseFailure,
     ParseRequest,
     ParserLimits,
+    _last_marked,
     decoded,
     encoded,
     parser_main,
@@ -75,18 +76,34 @@ def test_a_good_file_comes_as_one_frame_with_its_pixels_in_the_spool(parser, tmp
     assert arrays_in(tmp_path) == []
 
 
-def test_a_series_never_has_two_arrays_in_the_spool(parser, tmp_path):
+def test_of_a_series_two_arrays_at_most_are_in_the_spool_and_the_last_is_marked(parser, tmp_path):
+    """Which is the last is known once the next was looked for."""
     frames = np.stack([checkerboard() + number for number in range(4)]).astype(np.uint16)
     write_mrc(tmp_path / "a.mrc", frames, 0.02)
     message = ask(parser, tmp_path / "a.mrc")
     seen = []
     while isinstance(message, ParsedFrame):
-        assert arrays_in(tmp_path) == [message.pixels]
-        seen.append((message.source.frame_index, int(message.micrograph().image[0, 0])))
+        there = arrays_in(tmp_path)
+        assert message.pixels in there
+        assert len(there) == (1 if message.is_last else 2)
+        frame = int(message.micrograph().image[0, 0])
+        seen.append((message.source.frame_index, frame, message.is_last))
         parser.send(NextFrame())
         message = parser.receive(LONG)
     assert message == ParseEnd(frames=4)
-    assert seen == [(number, number) for number in range(4)]
+    assert seen == [(number, number, number == 3) for number in range(4)]
+
+
+def test_what_comes_before_a_failure_is_a_frame_like_any_other_and_none_is_the_last():
+    def frames():
+        yield SAID
+        yield replace(SAID, pixel_sha256="1" * 64)
+        raise OSError("gone")
+
+    marked = _last_marked(frames())
+    assert [next(marked), next(marked)] == [SAID, replace(SAID, pixel_sha256="1" * 64)]
+    with pytest.raises(OSError, match="gone"):
+        next(marked)
 
 
 def test_the_pixel_size_of_the_request_is_used_where_the_file_states_none(parser, tmp_path):
