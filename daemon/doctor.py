@@ -3,6 +3,7 @@
 Changes nothing, and may run beside the daemon.
 """
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -14,8 +15,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon import shelf
+from daemon.bounded import RESOLVE_SECONDS, within
 from daemon.clock import Clock
-from daemon.config import Config
+from daemon.config import Config, WatchConfig
 from daemon.errors import DaemonError
 from daemon.findings import Finding, Health
 from daemon.lock import is_owned
@@ -23,12 +25,13 @@ from daemon.mounts import file_system_type, is_network
 from daemon.names import printable
 from daemon.owning import LARGEST_LOG_BYTES
 from daemon.reading import open_for_reading
-from daemon.roots import Root
+from daemon.roots import Root, RootVanished, look, opened
 from daemon.space import free_share
 from daemon.walk import folder_count, walk
 from daemon.watcher import WATCH_SHARE, watch_limit
-from schema import checkup
+from schema import checkup, watched
 from schema.guard import Guard
+from schema.records import WatchedFolderRecord
 from schema.state import StateFolder
 
 SAFE_SQLITE = (3, 51, 3)
@@ -131,18 +134,23 @@ def _models(config: Config) -> Iterator[Finding]:
 
 def _watched(config: Config, clock: Clock) -> Iterator[Finding]:
     folders = 0
+    known = _remembered(config)
     for watch in config.watch:
         about = f"folder {printable(watch.folder)}"
         try:
-            root = Root.of(watch)
+            root = _found(watch, known.get(watch.folder))
+            arrivals = walk(root).arrivals
+        except RootVanished as error:
+            yield _bad(about, printable(str(error)))
+            continue
         except OSError as error:
             yield _bad(about, str(error.strerror or error))
             continue
-        kind = file_system_type(watch.folder)
+        kind = root.mount.file_system
         how = f"on {kind}, " + ("walked only" if is_network(kind) else "heard and walked")
         yield _well(about, how)
         folders += 0 if is_network(kind) else folder_count(root)
-        newest = max((arrival.mtime_ns for arrival in walk(root).arrivals), default=0) / 1e9
+        newest = max((arrival.mtime_ns for arrival in arrivals), default=0) / 1e9
         ahead = newest - clock.utc().timestamp()
         if ahead > CLOCK_TOLERANCE_SECONDS:
             words = f"the clock of who writes there is {ahead:.0f} s ahead; nothing depends on it"
@@ -151,6 +159,32 @@ def _watched(config: Config, clock: Clock) -> Iterator[Finding]:
         limit = watch_limit()
         words = f"{folders} of {limit:.0f} folders that the system can hear of"
         yield _verdict(folders <= WATCH_SHARE * limit, "inotify", words, Health.NOTE)
+
+
+def _remembered(config: Config) -> dict[Path, WatchedFolderRecord]:
+    """Where the daemon saw the folders last; of a database that is not well, `_state` says so."""
+    try:
+        _, engine = open_for_reading(config.state.folder)
+        with engine.begin() as connection:
+            found = {
+                watch.folder: watched.remembered(connection, os.fsencode(watch.folder))
+                for watch in config.watch
+            }
+    except (DaemonError, SQLAlchemyError):
+        return {}
+    return {folder: record for folder, record in found.items() if record is not None}
+
+
+def _found(watch: WatchConfig, known: WatchedFolderRecord | None) -> Root:
+    """A watched folder that is there.
+
+    Raises:
+        RootVanished: it is not, or the disk or share it lay on is not mounted.
+        OSError: it cannot be listed, or does not answer.
+    """
+    root = opened(watch, known)
+    root.mount = within(RESOLVE_SECONDS, lambda: look(root)).mount
+    return root
 
 
 def _machine(config: Config) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ from schema import watched
 from schema.records import ArrivalRecord, SessionRecord, WatchedFolderRecord
 
 FILES_AT_ONCE = 2000
+SPENT_SECONDS = 600.0  # a warning that came and went with every file would fill the log
 
 MakeLookout = Callable[[Root, Callable[[], float]], Lookout]
 
@@ -40,6 +41,8 @@ class _Looked:
     ended: bool = False
     is_asked: bool = False
     is_silent: bool = False
+    failure: str | None = None
+    spent_until: float = 0.0
     remembered: WatchedFolderRecord | None = None
 
 
@@ -51,6 +54,7 @@ class Folders:
         engine: the database, for writing.
         clock: wall clock and monotonic clock.
         strays: whether files outside the folders that had not settled are taken up again.
+        limited: whether a folder may bring only so many new files within an hour.
         roots: the folders, as `opened_roots` gives them.
         make_lookout: makes what looks at one folder.
         beat: called after each step that may take long.
@@ -64,6 +68,7 @@ class Folders:
         *,
         roots: Iterable[Root],
         strays: bool,
+        limited: bool = True,
         make_lookout: MakeLookout = Lookout,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
@@ -74,7 +79,8 @@ class Folders:
         self._beat = beat
         self._roots = tuple(roots)
         self._watcher = Watcher(self._roots, config.intake.poll)
-        self._allowance = Allowance({root.path: _hourly(root) for root in self._roots})
+        hourly = {root.path: _hourly(root) for root in self._roots} if limited else {}
+        self._allowance = Allowance(hourly)
         self._intake = self._new_intake()
         self._looked = {
             root.path: _Looked(lookout=make_lookout(root, clock.monotonic)) for root in self._roots
@@ -100,13 +106,18 @@ class Folders:
         return frozenset(path for path, its in self._looked.items() if self._is_absent(its))
 
     @property
+    def unwalked(self) -> frozenset[bytes]:
+        """Those whose last walk failed: what is new there is not known."""
+        return frozenset(path for path, its in self._looked.items() if its.failure is not None)
+
+    @property
     def unsettled(self) -> int:
         """Files that are still being written, as far as is known."""
         return self._intake.unsettled
 
     @property
     def have_been_walked(self) -> bool:
-        """Whether each was walked once, or is known to be absent."""
+        """Whether a walk of each has ended, if only in a failure, or it is known to be absent."""
         return all(its.ended or its.is_silent for its in self._looked.values())
 
     def start(self) -> None:
@@ -140,7 +151,7 @@ class Folders:
         hints = self._watcher.hints()
         if any(hint.kind == "walk" for hint in hints):
             self.walk_all()
-        if hints or self._intake.unsettled:
+        if hints or self._intake.is_waiting:
             self._look_at(hints)
 
     def watch(self) -> None:
@@ -175,10 +186,20 @@ class Folders:
         for path in sorted(self.absent):
             what = "does not answer" if self._looked[path].is_silent else "is not there"
             found.append(f"{printable(path)} {what}; its files are left as they were")
-        for path in sorted(self._allowance.spent(self._clock.monotonic())):
+        for path in sorted(self.unwalked):
+            reason = printable(self._looked[path].failure or "")
+            found.append(f"{printable(path)} could not be walked ({reason}); it is tried again")
+        for path in self._spent():
             words = "has brought more new files within the hour than are allowed; the others wait"
             found.append(f"{printable(path)} {words}")
         return tuple(found)
+
+    def _spent(self) -> list[bytes]:
+        """The folders that have to wait, or had to a moment ago."""
+        now = self._clock.monotonic()
+        for path in self._allowance.spent(now):
+            self._looked[path].spent_until = now + SPENT_SECONDS
+        return [path for path, its in sorted(self._looked.items()) if now < its.spent_until]
 
     def shown(self) -> tuple[WatchedFolder, ...]:
         """Each, and how it is watched."""
@@ -197,6 +218,8 @@ class Folders:
             look(root)
         except RootVanished:
             return True
+        except OSError:  # nothing is known of it; the lookout says so
+            return False
         return False
 
     def _now(self) -> tuple[datetime, float]:
@@ -210,7 +233,7 @@ class Folders:
     def _take_up_strays(self) -> None:
         if self._strays:
             with self._engine.begin() as connection:
-                self._intake.take_up(connection, *self._now())
+                self._intake.take_up(connection, self._clock.monotonic())
 
     def _look_at(self, hints: list[Hint]) -> None:
         with self._engine.begin() as connection:
@@ -222,9 +245,10 @@ class Folders:
 
     def _write_down(self, its: _Looked, finding: Finding) -> None:
         root, walked = its.lookout.root, finding.walked
-        its.is_asked = False
+        its.is_asked, its.failure = False, finding.failure
         if walked is None:
-            self._intake.lose(root)
+            if finding.failure is None:
+                self._intake.lose(root)
         else:
             self._intake.find(root)
             for start in range(0, len(walked.arrivals), FILES_AT_ONCE):

@@ -21,13 +21,15 @@ SILENT_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The end of one walk; `walked` is None where the folder has vanished.
+    """The end of one walk; `walked` is None where the folder has vanished, or the walk failed.
 
+    `failure` is why it failed: what lies there is not known, and nothing is gone for it.
     `begun` is the monotonic time before its first look: what was seen later is newer.
     """
 
     walked: Walked | None
     begun: float
+    failure: str | None = None
 
 
 class Lookout:
@@ -42,9 +44,11 @@ class Lookout:
         self.root = root
         self._monotonic = monotonic
         self._wanted = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
         self._finding: Finding | None = None
+        self._failure: str | None = None
+        self._traced: str | None = None
         self._place: Place | None = None
         self._is_there = True
         self._is_another = False
@@ -56,7 +60,7 @@ class Lookout:
 
     def stop(self) -> None:
         """Look no more; a look that does not come back is left behind."""
-        self._stopping = True
+        self._stopping.set()
         self._wanted.set()
 
     def ask(self) -> None:
@@ -86,29 +90,36 @@ class Lookout:
     def _run(self) -> None:
         while True:
             wanted = self._wanted.wait(LOOK_SECONDS)
-            if self._stopping:
+            if self._stopping.is_set():
                 return
-            try:
-                self.turn(wanted=wanted)
-            except Exception:  # a bug must not make the folder deaf for good
-                log.exception("a look at %s failed inside fringewatch", printable(self.root.path))
+            self.turn(wanted=wanted)
+            if self._failure is not None:
+                self._stopping.wait(LOOK_SECONDS)
 
     def turn(self, *, wanted: bool) -> None:
-        """One look, and a walk where one is wanted."""
+        """One look, and a walk where one is wanted; a walk that was wanted always has its end."""
         self._beat()
+        if wanted:
+            self._wanted.clear()
+        begun = self._monotonic()
+        walked: Walked | None = None
+        self._failure = None
         try:
             self._look()
-            if wanted:
-                self._wanted.clear()
-                begun = self._monotonic()
-                self._finding = Finding(walked=walk(self.root, self._beat), begun=begun)
+            walked = walk(self.root, self._beat) if wanted else None
         except RootVanished:
             self._is_there = False
-            if wanted:
-                self._wanted.clear()
-                self._finding = Finding(walked=None, begun=self._monotonic())
+        except OSError as error:
+            self._failure = error.strerror or str(error)
+        except Exception as error:  # a bug must not make the folder deaf for good
+            self._failure = f"an error inside fringewatch, {type(error).__name__}: {error}"
+            if self._failure != self._traced:  # once is enough
+                log.exception("a look at %s failed inside fringewatch", printable(self.root.path))
+            self._traced = self._failure
         finally:
             self._heard = None
+        if wanted:
+            self._finding = Finding(walked=walked, begun=begun, failure=self._failure)
 
     def _look(self) -> None:
         place = look(self.root)

@@ -1,6 +1,7 @@
 """The doctor sees what is wrong, and changes nothing."""
 
 import os
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,9 @@ from daemon.config import AnalysisConfig, Config, LimitsConfig, StateConfig, Wat
 from daemon.doctor import examine
 from daemon.findings import Finding, Health
 from daemon.owning import own_state
-from schema import masks, store
+from daemon.roots import Root
+from schema import masks, store, watched
+from schema.records import WatchedFolderRecord
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
 from tests.daemon.results import result_of, seen
@@ -131,6 +134,51 @@ def test_what_is_wrong_is_seen(patient, harm: Callable[[Patient], None], about: 
     bad = [name for name, finding in found.items() if finding.health is Health.BAD]
     assert len(bad) == 1, found
     assert bad[0].startswith(about)
+
+
+def mount_point(patient: Patient) -> WatchedFolderRecord:
+    """The daemon saw a share mounted over the folder, which it is not now."""
+    folder = os.fsencode(patient.config.watch[0].folder)
+    source = b"cifs //scope/data"
+    return WatchedFolderRecord(
+        configured=folder, path=folder, mount_point=folder, mount_source=source
+    )
+
+
+def on_a_disk(patient: Patient) -> WatchedFolderRecord:
+    """The daemon saw the folder on a disk that is still there."""
+    return Root.of(patient.config.watch[0]).record
+
+
+def remember(patient: Patient, record: WatchedFolderRecord) -> None:
+    with own_state(patient.state.path, SYSTEM_CLOCK) as owned, owned.engine.begin() as connection:
+        watched.remember(connection, record, NOW)
+
+
+def test_the_bare_mount_point_of_a_share_is_not_well(patient, folder):
+    remember(patient, mount_point(patient))
+    found = patient.findings()[f"folder {folder}"]
+    assert found.health is Health.BAD
+    assert found.words == f"nothing is mounted at {folder}"
+
+
+def test_a_folder_as_the_daemon_saw_it_is_well_and_one_that_is_gone_is_not(patient, folder):
+    remember(patient, on_a_disk(patient))
+    assert patient.health(f"folder {folder}") is Health.WELL
+    folder.rmdir()
+    found = patient.findings()[f"folder {folder}"]
+    assert found.health is Health.BAD
+    assert "No such file" in found.words
+
+
+def test_a_share_that_does_not_answer_holds_up_nobody(patient, folder, monkeypatch):
+    goes_on = threading.Event()
+    monkeypatch.setattr("daemon.doctor.RESOLVE_SECONDS", 0.1)
+    monkeypatch.setattr("daemon.doctor.look", lambda _: goes_on.wait(60))
+    found = patient.findings()
+    goes_on.set()
+    assert found[f"folder {folder}"].health is Health.BAD
+    assert "no answer" in found[f"folder {folder}"].words
 
 
 def test_leftovers_are_noted(patient):

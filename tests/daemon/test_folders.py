@@ -1,21 +1,25 @@
 """Several watched folders in one ledger: none holds up another, and what is newer counts."""
 
+import errno
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import Engine
 
 from daemon import lookout
+from daemon.allowance import HOUR_SECONDS
 from daemon.bounded import DoesNotAnswer
 from daemon.clock import Clock
 from daemon.config import Config, StateConfig, WatchConfig
 from daemon.errors import ConfigError, DaemonError
-from daemon.folders import Folders, opened_roots
+from daemon.folders import SPENT_SECONDS, Folders, opened_roots
 from daemon.lookout import SILENT_SECONDS, Lookout
 from daemon.walk import Walked
 from schema import ledger, standing
@@ -23,6 +27,11 @@ from schema.records import FileState
 from schema.state import StateFolder
 from tests.daemon.lookouts import PromptLookout
 from tests.daemon.moments import NOW, wait_until
+
+
+def no_file_left(*_: object) -> NoReturn:
+    """As the system says it when all its open files are taken."""
+    raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
 
 
 class Two:
@@ -40,7 +49,7 @@ class Two:
         self.seconds = 1000.0
         self.folders = self.make()
 
-    def make(self, lookouts: type[Lookout] = PromptLookout) -> Folders:
+    def make(self, lookouts: type[Lookout] = PromptLookout, *, limited: bool = True) -> Folders:
         clock = Clock(
             utc=lambda: NOW + timedelta(seconds=self.seconds), monotonic=lambda: self.seconds
         )
@@ -50,6 +59,7 @@ class Two:
             clock,
             roots=opened_roots(self.config, self.owner),
             strays=True,
+            limited=limited,
             make_lookout=lookouts,
         )
         return self.folders
@@ -122,6 +132,42 @@ def test_a_folder_that_hangs_holds_up_no_other(two, monkeypatch):
     goes_on.set()
     wait_until(lambda: is_ready(two.first / "a.dm4"))
     assert two.folders.warnings() == ()
+
+
+def test_a_walk_that_failed_is_made_again_and_nothing_is_gone_for_it(two, monkeypatch):
+    path = two.first / "a.dm4"
+    path.touch()
+    two.make(Lookout).start()
+
+    def is_so(condition: Callable[[], bool]) -> bool:
+        two.wait(1)
+        return condition()
+
+    wait_until(lambda: is_so(lambda: two.state_of(path) is FileState.READY))
+    with monkeypatch.context() as patch:
+        patch.setattr(lookout, "walk", no_file_left)
+        two.folders.walk_all()
+        wait_until(lambda: is_so(lambda: len(two.folders.unwalked) == 2))
+    assert two.is_present(path)
+    assert two.folders.absent == frozenset()
+    words = f"{two.first} could not be walked (Too many open files in system); it is tried again"
+    assert two.folders.warnings()[0] == words
+    wait_until(lambda: is_so(lambda: not two.folders.unwalked))  # when the next walk is due
+    assert two.folders.warnings() == ()
+
+
+def test_a_first_walk_that_fails_does_not_keep_the_daemon_from_its_start(two, monkeypatch):
+    monkeypatch.setattr(lookout, "walk", no_file_left)
+    two.folders.start()
+    two.wait(1)
+    assert two.folders.have_been_walked
+
+
+def test_a_folder_of_which_nothing_can_be_known_is_not_absent(two, monkeypatch):
+    two.folders.start()
+    two.wait(1)
+    monkeypatch.setattr("daemon.roots.mount_of", no_file_left)
+    assert two.folders.absent == frozenset()
 
 
 def test_a_folder_that_was_there_once_is_waited_for(two):
@@ -272,11 +318,16 @@ def test_rights_that_change_after_the_verdict_change_nothing(two):
     assert two.state_of(path) is FileState.DONE
 
 
-def test_a_folder_beyond_its_allowance_waits_and_loses_nothing(two):
-    watch = two.config.watch[0].model_copy(update={"files_per_hour": 3})
+def bring(two: Two, files: int, allowed: int) -> None:
+    """The first folder holds so many files, and may bring so many within an hour."""
+    watch = two.config.watch[0].model_copy(update={"files_per_hour": allowed})
     two.config = two.config.model_copy(update={"watch": (watch, two.config.watch[1])})
-    for number in range(3):
+    for number in range(files):
         (two.first / f"a{number}.dm4").touch()
+
+
+def test_a_folder_beyond_its_allowance_waits_and_loses_nothing(two):
+    bring(two, files=3, allowed=3)
     two.make().start()
     two.wait(15)
     (two.first / "late.dm4").touch()
@@ -293,4 +344,27 @@ def test_a_folder_beyond_its_allowance_waits_and_loses_nothing(two):
     two.seconds += 3600
     two.wait(75)
     assert two.state_of(two.first / "late.dm4") is FileState.READY
+    assert two.folders.warnings() == ()
+
+
+def test_where_nothing_is_limited_a_folder_brings_what_it_holds(two):
+    bring(two, files=3, allowed=3)
+    two.make(limited=False).start()
+    (two.first / "late.dm4").touch()
+    two.folders.walk_all()
+    two.wait(15)
+    assert two.state_of(two.first / "late.dm4") is FileState.READY
+    assert two.folders.warnings() == ()
+
+
+def test_the_warning_of_a_spent_allowance_does_not_come_and_go_with_every_file(two):
+    bring(two, files=3, allowed=3)
+    two.make().start()
+    taken = two.seconds
+    two.turn()
+    two.seconds = taken + HOUR_SECONDS - 1
+    assert two.folders.warnings() != ()
+    two.seconds += 2
+    assert two.folders.warnings() != ()
+    two.seconds += SPENT_SECONDS
     assert two.folders.warnings() == ()

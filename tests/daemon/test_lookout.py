@@ -1,9 +1,13 @@
 """One folder is looked at in a thread of its own, which may hang without holding up anybody."""
 
+import errno
+import os
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,6 +26,11 @@ def lookout(folder: Path) -> Iterator[Lookout]:
     made.start()
     yield made
     made.stop()
+
+
+def no_file_left(*_: object) -> NoReturn:
+    """As the system says it when all its open files are taken."""
+    raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
 
 
 def found(lookout: Lookout) -> Finding:
@@ -98,6 +107,38 @@ def test_a_walk_that_hangs_is_noticed_and_holds_up_nobody(lookout, folder, monke
 def test_a_bug_in_a_look_does_not_end_the_looking(lookout, folder, monkeypatch, caplog):
     with monkeypatch.context() as patch:
         patch.setattr(room, "look", lambda _: 1 / 0)
-        lookout.ask()
-        wait_until(lambda: "failed inside fringewatch" in caplog.text)
+        for _ in range(2):
+            lookout.ask()
+            assert "ZeroDivisionError" in found(lookout).failure
+    assert caplog.text.count("failed inside fringewatch") == 1
+    lookout.ask()
     assert found(lookout).walked is not None
+
+
+@pytest.mark.parametrize("what", ["daemon.roots.mount_of", "daemon.lookout.walk"])
+def test_a_walk_that_fails_says_so_and_nothing_has_vanished(lookout, monkeypatch, what):
+    with monkeypatch.context() as patch:
+        patch.setattr(what, no_file_left)
+        lookout.ask()
+        finding = found(lookout)
+    assert finding.walked is None
+    assert finding.failure == os.strerror(errno.ENFILE)
+    assert lookout.is_there
+    lookout.ask()
+    finding = found(lookout)
+    assert finding.walked is not None
+    assert finding.failure is None
+
+
+def test_a_folder_that_cannot_be_looked_at_is_not_asked_without_a_pause(lookout, monkeypatch):
+    monkeypatch.setattr(room, "LOOK_SECONDS", 0.2)
+    looks: list[float] = []
+
+    def fails(_: Path) -> Mount:
+        looks.append(time.monotonic())
+        lookout.ask()
+        no_file_left()
+
+    monkeypatch.setattr("daemon.roots.mount_of", fails)
+    wait_until(lambda: len(looks) >= 4)
+    assert min(late - early for early, late in pairwise(looks)) >= 0.2
