@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from daemon.assembly import supervisor
 from daemon.attending import attend
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
-from daemon.desk import Desk
+from daemon.desk import MOST_PATHS, Answer, Desk
 from daemon.errors import DaemonError, Exit, Misused
 from daemon.lock import is_owned
 from daemon.options import named
@@ -49,7 +50,8 @@ def analyse(
 
     Raises:
         Misused: another model than that of the running daemon is asked for.
-        DaemonError: a file is not there, or the state folder needs a person.
+        DaemonError: a file is not there, or the state folder needs a person. Of very many files
+            those named before it are at the head of the queue by then.
     """
     values: dict[str, Any] = {
         "paths": [str(named(path)) for path in files],
@@ -60,14 +62,14 @@ def analyse(
     if is_owned(folder):
         if bundle is not None:
             raise Misused("a daemon runs with its own model; stop it, or leave --bundle out")
-        ids = requests.ask(folder, "analyse", values)["ids"]
+        ids = asked(partial(requests.ask, folder, "analyse"), values)
         _, engine = open_for_reading(folder)
         _wait(engine, ids, folder)
     else:
         logs.set_up(style="text")
         with own_state(folder, SYSTEM_CLOCK) as owned:
             desk = Desk(owned.engine, owned.folder)
-            ids = desk.analyse(values, SYSTEM_CLOCK.utc())["ids"]
+            ids = asked(lambda part: desk.analyse(part, SYSTEM_CLOCK.utc()), values)
             with supervisor(config, owned, SYSTEM_CLOCK, once=True, only=frozenset(ids)) as running:
                 attend(running)
         _, engine = open_for_reading(folder)
@@ -83,6 +85,15 @@ def analyse(
     return int(Exit.DONE if done else Exit.FAILED)
 
 
+def asked(ask: Callable[[Mapping[str, Any]], Answer], values: Mapping[str, Any]) -> list[int]:
+    """The ids of the files named, in their order, asked for in parts that a desk takes."""
+    ids: list[int] = []
+    for start in range(0, len(values["paths"]), MOST_PATHS):
+        part = {**values, "paths": values["paths"][start : start + MOST_PATHS], "before": ids}
+        ids.extend(ask(part)["ids"])
+    return ids
+
+
 def _wait(engine: Engine, ids: Sequence[int], state_folder: Path) -> None:
     """Until the daemon has a verdict on each file.
 
@@ -92,9 +103,9 @@ def _wait(engine: Engine, ids: Sequence[int], state_folder: Path) -> None:
     while True:
         running = is_owned(state_folder)
         with engine.begin() as connection:
-            states = [standing.entry(connection, file_id).state for file_id in ids]
-        if all(state in VERDICTS for state in states):
-            return
+            states = (standing.entry(connection, file_id).state for file_id in ids)
+            if all(state in VERDICTS for state in states):
+                return
         if not running:
             raise DaemonError("the daemon stopped before the files were analysed")
         time.sleep(POLL_SECONDS)

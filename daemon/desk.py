@@ -1,22 +1,28 @@
 """What people may ask of the owner of a state folder, whether it runs as a daemon or not."""
 
 import os
+import stat
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from daemon.bounded import DoesNotAnswer, within
 from daemon.config import LARGEST_PIXEL_NM
 from daemon.errors import DaemonError, Misused
 from daemon.names import printable
-from daemon.walk import single
+from daemon.walk import named
 from schema import ledger, sessions, sightings, standing
-from schema.records import FileState, SessionRecord
+from schema.records import ArrivalRecord, FileState, SessionRecord
 from schema.state import StateFolder
 
 BY_HAND_PRIORITY = 10
+MOST_PATHS = 200  # a daemon listens to nothing else while it looks at them
+ANSWER_SECONDS = 5.0
 
 Answer = Mapping[str, Any]
 
@@ -97,49 +103,95 @@ class Desk:
         return {"uuid": ended.uuid, "name": ended.name}
 
     def analyse(self, values: Mapping[str, Any], now: datetime) -> Answer:
-        """Put files named by hand at the head of the queue; their ids, in their order."""
+        """Put files named by hand at the head of the queue; their ids, in their order.
+
+        `before`: ids that were asked for just before, as parts of the same wish. They go on.
+        """
         forced = bool(values.get("force", False))
         size = values.get("pixel_size_nm")
         if size is not None and not 0 < float(size) < LARGEST_PIXEL_NM:
             raise Misused(f"a pixel size of {size} nm makes no sense")
-        ids: list[int] = []
+        paths = [os.fsencode(path) for path in values["paths"]]
+        if len(paths) > MOST_PATHS:
+            words = f"a request may name at most {MOST_PATHS} files, not {len(paths)}"
+            raise Misused(f"{words}: ask for them in several")
+        arrivals = _looked_at(paths)
         with self._engine.begin() as connection:
-            for path in values["paths"]:
-                ids.append(_take_in(connection, os.fsencode(path), now))
+            before = frozenset(values.get("before", ()))
+            ids = _take_in(connection, arrivals, before, now)
             said = ledger.ByHand(
                 priority=BY_HAND_PRIORITY,
                 forced=forced,
                 pixel_size_nm=None if size is None else float(size),
             )
-            ledger.reopen(connection, ids, now=now, by_hand=said)
+            ledger.reopen(connection, set(ids) - before, now=now, by_hand=said)
         return {"ids": ids}
 
     def retry(self, values: Mapping[str, Any], now: datetime) -> Answer:
         """Try quarantined, refused and waiting files again: those named, or all of them."""
         with self._engine.begin() as connection:
-            paths = [os.fsencode(path) for path in values.get("paths", ())]
+            paths = frozenset(os.fsencode(path) for path in values.get("paths", ()))
             ids = standing.failed(connection, paths or None)
             count = ledger.reopen(connection, ids, now=now)
         return {"count": count}
 
 
-def _take_in(connection: Connection, path: bytes, now: datetime) -> int:
-    """The id of the file's row.
+def _looked_at(paths: Sequence[bytes]) -> list[ArrivalRecord]:
+    """The files named by hand, in their order.
 
     Raises:
-        DaemonError: there is no such file, or a process has it in hand.
+        DaemonError: one is not there, or its folder does not answer.
+        Misused: one is no regular file.
     """
+    folders: dict[bytes, list[bytes]] = {}
+    for path in paths:
+        folders.setdefault(os.path.dirname(path), []).append(path)
+    found: dict[bytes, ArrivalRecord] = {}
+    until = time.monotonic() + ANSWER_SECONDS
+    for folder, its in folders.items():
+        look = partial(_look_into, folder, its)
+        try:
+            found |= within(until - time.monotonic(), look)
+        except DoesNotAnswer as error:
+            words = f"the folder {printable(folder)} does not answer"
+            raise DaemonError(f"{words}; its files were not taken up") from error
+    return [found[path] for path in paths]
+
+
+def _look_into(folder: bytes, paths: Sequence[bytes]) -> dict[bytes, ArrivalRecord]:
+    """Files of one folder, by their paths; it may take for ever."""
+    arrivals: dict[bytes, ArrivalRecord] = {}
+    path = paths[0]
     try:
-        arrival = single(path)
+        found = named(folder, [os.path.basename(path) for path in paths])
+        for path in paths:
+            if isinstance(arrival := found[os.path.basename(path)], OSError):
+                raise arrival
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                raise Misused(f"{printable(path)} is not a regular file")
+            arrivals[path] = arrival
     except OSError as error:
         raise DaemonError(f"{printable(path)}: {error.strerror}") from error
-    if os.path.islink(path) or not os.path.isfile(path):
-        raise Misused(f"{printable(path)} is not a regular file")
+    return arrivals
+
+
+def _take_in(
+    connection: Connection, arrivals: Sequence[ArrivalRecord], before: Set[int], now: datetime
+) -> list[int]:
+    """The ids of the files' rows, in their order.
+
+    Raises:
+        DaemonError: a process has one of them in hand that was not asked for before.
+    """
     opened = sessions.open_session(connection)
-    sighting = sightings.observe(connection, [arrival], opened[0] if opened else None, now)[0]
-    if sighting.state is FileState.PROCESSING:
-        raise DaemonError(f"{printable(path)} is being analysed right now")
-    return sighting.source_file_id
+    each = list({arrival.path: arrival for arrival in arrivals}.values())
+    found = sightings.observe(connection, each, opened[0] if opened else None, now)
+    for sighting in found:
+        is_ours = sighting.source_file_id in before
+        if sighting.state is FileState.PROCESSING and not is_ours:
+            raise DaemonError(f"{printable(sighting.path)} is being analysed right now")
+    ids = {sighting.path: sighting.source_file_id for sighting in found}
+    return [ids[arrival.path] for arrival in arrivals]
 
 
 def _uuid(values: Mapping[str, Any]) -> str:

@@ -4,21 +4,23 @@ Events only say where to look sooner. Whatever they miss, the walk finds; whatev
 is queued once.
 """
 
-import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
 from analysis.errors import ErrorCode
 from analysis.readers import primary_of
 from daemon.allowance import Allowance
+from daemon.bounded import DoesNotAnswer, within
 from daemon.names import printable
 from daemon.roots import Root, RootVanished
 from daemon.settle import SettleTracker, Stamp
-from daemon.walk import Walked, holds, single, survey
+from daemon.walk import Walked, holds, is_gone, named, survey
 from daemon.watcher import Hint, HintKind
 from schema import ledger, sightings, standing
 from schema.records import ArrivalRecord, FileState, SessionRecord
@@ -27,6 +29,10 @@ from schema.sightings import Change, Sighting
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 2000  # so that a rush of files holds up nothing else
+FOLDERS_AT_ONCE = 200
+SETTLED_AT_ONCE = 200
+ANSWER_SECONDS = 2.0  # the main loop waits so long for a share that nobody watches
+AGAIN_SECONDS = 60.0
 
 _UNSETTLED = (FileState.SEEN, FileState.SETTLING)
 
@@ -58,14 +64,27 @@ class Intake:
         self._foreign: set[bytes] = set()
         self._looked: dict[bytes, float] = {}
         self._vanished: set[bytes] = set()
+        self._news: dict[bytes, dict[bytes, HintKind]] = {}
+        self._turns: dict[bytes, None] = {}
+        self._out_of_reach: dict[bytes, float] = {}
         self.session: tuple[int, SessionRecord] | None = None
 
     @property
     def unsettled(self) -> int:
-        """Files that are still being written, as far as is known; none where a root is gone."""
-        folders = [os.path.dirname(path) for path in self._tracker.paths()]
-        roots = map(self._root_of, folders)
-        return sum(root is None or root.path not in self._vanished for root in roots)
+        """Files that are still being written, as far as is known; none where a root is gone.
+
+        Nor those outside the roots that cannot be looked at now. News not yet followed count too.
+        """
+        count = len(self._news) + len(self._tracker) - len(self._out_of_reach)
+        if self._vanished:
+            gone = filter(self._is_vanished, self._tracker.folders())
+            count -= sum(len(self._tracker.paths_in(folder)) for folder in gone)
+        return count
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something to look at again."""
+        return bool(self._news) or len(self._tracker) > 0
 
     @property
     def vanished(self) -> frozenset[bytes]:
@@ -104,83 +123,117 @@ class Intake:
             if path not in newer:
                 del self._looked[path]
 
-    def take_up(self, connection: Connection, now: datetime, seconds: float) -> None:
+    def take_up(self, connection: Connection, seconds: float) -> None:
         """Files outside the roots that had not settled when a daemon ended: no walk finds them."""
         for entry in standing.unsettled(connection):
             stray = self._root_of(os.path.dirname(entry.path)) is None
             if stray and entry.path not in self._tracker:
-                with contextlib.suppress(OSError):  # it is not there now
-                    found = single(entry.path, entry.root)
-                    self.take_in(connection, [found], now, seconds)
+                self._track(entry.source_file_id, entry.revision, entry.arrival, seconds)
 
     def look_again(
         self, connection: Connection, arrival: ArrivalRecord, now: datetime, seconds: float
     ) -> None:
-        """A file was not what the ledger says: if it changed, it has to settle anew."""
-        if self._waits_for_the_walk(os.path.dirname(arrival.path)):
+        """A file was not what the ledger says: if it changed, it has to settle anew.
+
+        No walk finds that one outside the roots is gone: where its folder is there, it is given up.
+        """
+        folder, name = os.path.split(arrival.path)
+        if self._waits_for_the_walk(folder):
             return
         try:
-            found = single(arrival.path, arrival.root)
+            found = within(ANSWER_SECONDS, partial(named, folder, [name], arrival.root))[name]
         except OSError:  # the next attempt says so
             return
-        self._looked[arrival.path] = seconds
-        self.take_in(connection, [found], now, seconds)
+        if not isinstance(found, OSError):
+            self._looked[arrival.path] = seconds
+            self.take_in(connection, [found], now, seconds)
+        elif is_gone(found) and self._root_of(folder) is None:
+            entry = standing.entry_at(connection, arrival.path)
+            ledger.set_present(connection, [entry.source_file_id] if entry else [], False)
+            self._forget(arrival.path)
 
     def _note_gone(self, connection: Connection, root: Root, found: Set[bytes]) -> None:
         gone = ledger.mark_absent(connection, root.path, found)
         if gone:
             log.info("%d raw files below %s are gone", gone, printable(root.path))
-        for path in {*self._tracker.paths(), *self._foreign} - found:
-            if holds(root, os.path.dirname(path)):
-                self._forget(path)
-                self._foreign.discard(path)
+        lost = _by_folder({*self._tracker.paths(), *self._foreign} - found)
+        for path in (path for folder in lost if holds(root, folder) for path in lost[folder]):
+            self._forget(path)
+            self._foreign.discard(path)
 
     def hear(
         self, connection: Connection, hints: Iterable[Hint], now: datetime, seconds: float
     ) -> None:
-        """Look where something happened, and again at every file that has not settled."""
-        heard = {hint.path: hint.kind for hint in hints if hint.kind is not HintKind.WALK}
-        for folder, names in self._places(heard).items():
+        """Look where something happened, and again at every file that has not settled.
+
+        Folders take turns: those that are not reached this time come first the next time.
+        """
+        for hint in hints:
+            if hint.kind is not HintKind.WALK:
+                self._news.setdefault(os.path.dirname(hint.path), {})[hint.path] = hint.kind
+        for folder, names in self._places():
+            news, root = self._news.pop(folder, {}), self._root_of(folder)
             try:
-                arrivals = self._found(folder, names)
+                arrivals = survey(root, folder, names) if root else self._outside(folder, seconds)
+            except DoesNotAnswer:  # what lies on the same share would not answer either
+                break
             except (RootVanished, OSError):  # the walk says so, once
                 continue
             self._drop_vanished(connection, folder, arrivals, seconds)
-            self._look(connection, arrivals, heard, now, seconds)
+            self._look(connection, arrivals, news, now, seconds)
         self._settle(connection, now, seconds)
 
-    def _places(self, heard: Iterable[bytes]) -> dict[bytes, set[bytes]]:
-        """Where to look, and at which names: what was heard of, and what has not settled."""
-        places: dict[bytes, set[bytes]] = {}
-        for path in (*heard, *self._tracker.paths()):
-            folder, name = os.path.split(path)
-            places.setdefault(folder, set()).add(name)
-        heard_in = {os.path.dirname(path) for path in heard}
-        return {
-            folder: names
-            for folder, names in places.items()
-            if folder in heard_in or not self._waits_for_the_walk(folder)
-        }
+    def _places(self) -> Iterator[tuple[bytes, set[bytes]]]:
+        """Where to look now, and at which names: what was heard of, and what has not settled."""
+        self._turns |= dict.fromkeys((*self._news, *self._tracker.folders()))
+        folders, files = 0, 0
+        for folder in list(self._turns):
+            if folders >= FOLDERS_AT_ONCE or files >= MOST_AT_ONCE:
+                return
+            del self._turns[folder]
+            paths = (*self._news.get(folder, ()), *self._tracker.paths_in(folder))
+            names = {os.path.basename(path) for path in paths}
+            waits = folder not in self._news and self._waits_for_the_walk(folder)
+            if names and not waits:
+                folders, files = folders + 1, files + len(names)
+                yield folder, names
 
     def _waits_for_the_walk(self, folder: bytes) -> bool:
         """Whether nothing is to be asked of a folder here: its server may not answer."""
         root = self._root_of(folder)
         return root is not None and (root.path in self._vanished or self._is_polled(root))
 
-    def _found(self, folder: bytes, names: Set[bytes]) -> list[ArrivalRecord]:
-        """What stands there now. Outside the roots only files named by hand are looked at."""
-        root = self._root_of(folder)
-        if root is not None:
-            return survey(root, folder, names)
-        found: list[ArrivalRecord] = []
-        for path in self._tracker.paths():
-            if os.path.dirname(path) == folder:
-                with contextlib.suppress(OSError):
-                    found.append(single(path, self._latest[path].root))
-        return found
+    def _outside(self, folder: bytes, seconds: float) -> list[ArrivalRecord]:
+        """What stands there now, in a folder outside the roots, of the files named by hand.
+
+        Those that cannot be looked at just now are out of reach for a while, and not gone.
+
+        Raises:
+            OSError: the folder is not there, or does not answer.
+        """
+        paths = self._tracker.paths_in(folder)
+        due = [path for path in paths if self._out_of_reach.get(path, seconds) <= seconds]
+        if not due:
+            return []
+        self._out_of_reach.update(dict.fromkeys(due, seconds + AGAIN_SECONDS))
+        names = list(map(os.path.basename, due))
+        found = within(ANSWER_SECONDS, partial(named, folder, names))
+        arrivals: list[ArrivalRecord] = []
+        for path, name in zip(due, names, strict=True):
+            file = found[name]
+            if isinstance(file, ArrivalRecord):
+                arrivals.append(replace(file, root=self._latest[path].root))
+            elif not is_gone(file):
+                continue
+            del self._out_of_reach[path]
+        return arrivals
 
     def _root_of(self, folder: bytes) -> Root | None:
         return next((root for root in self._roots if holds(root, folder)), None)
+
+    def _is_vanished(self, folder: bytes) -> bool:
+        root = self._root_of(folder)
+        return root is not None and root.path in self._vanished
 
     def _look(
         self,
@@ -264,9 +317,19 @@ class Intake:
             ledger.refuse(connection, sighting.source_file_id, code, printable(message), now)
             self._foreign.add(arrival.path)  # a log file grows all day: once is enough
             return
-        self._ids[arrival.path] = sighting.source_file_id
-        self._observe(arrival, *looked)
-        if sighting.revision > 1:
+        self._track(sighting.source_file_id, sighting.revision, arrival, *looked)
+
+    def _track(
+        self,
+        source_file_id: int,
+        revision: int,
+        arrival: ArrivalRecord,
+        seconds: float,
+        looked_at: float | None = None,
+    ) -> None:
+        self._ids[arrival.path] = source_file_id
+        self._observe(arrival, seconds, looked_at)
+        if revision > 1:
             self._tracker.replaces_a_result(arrival.path)
 
     def _observe(
@@ -276,9 +339,12 @@ class Intake:
         self._tracker.observe(arrival.path, stamp(arrival), seconds, looked_at)
 
     def _settle(self, connection: Connection, now: datetime, seconds: float) -> None:
-        for path in self._tracker.settled(seconds)[:MOST_AT_ONCE]:
-            state = standing.entry(connection, self._ids[path]).state
-            if state in _UNSETTLED:  # else somebody asked for it before it had settled
+        settled = self._tracker.settled(seconds)[:SETTLED_AT_ONCE]
+        states = sightings.states(connection, [self._ids[path] for path in settled])
+        for path in settled:
+            if (
+                states[self._ids[path]] in _UNSETTLED
+            ):  # else somebody asked for it before it had settled
                 ledger.ready(connection, self._ids[path], self._latest[path], now)
             self._forget(path)
 
@@ -290,17 +356,22 @@ class Intake:
         seconds: float,
     ) -> None:
         there = {arrival.path for arrival in arrivals}
-        for path in self._tracker.paths():
-            if os.path.dirname(path) == folder and path not in there:
-                ledger.set_present(connection, [self._ids[path]], False)
-                self._looked[path] = seconds
-                self._forget(path)
+        gone = [
+            path
+            for path in self._tracker.paths_in(folder)
+            if path not in there and path not in self._out_of_reach
+        ]
+        ledger.set_present(connection, [self._ids[path] for path in gone], False)
+        for path in gone:
+            self._looked[path] = seconds
+            self._forget(path)
 
     def _forget(self, path: bytes) -> None:
         self._tracker.forget(path)
         self._ids.pop(path, None)
         self._latest.pop(path, None)
         self._heard.pop(path, None)
+        self._out_of_reach.pop(path, None)
 
     def _last_kind(
         self, arrival: ArrivalRecord, heard: Mapping[bytes, HintKind]
@@ -339,6 +410,13 @@ def stamp(arrival: ArrivalRecord) -> Stamp:
     own = (arrival.size_bytes, arrival.mtime_ns, arrival.inode, arrival.ctime_ns or 0)
     others = ((c.size_bytes, c.mtime_ns) for c in arrival.companions)
     return (*own, *(number for pair in others for number in pair))
+
+
+def _by_folder(paths: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    folders: dict[bytes, list[bytes]] = {}
+    for path in paths:
+        folders.setdefault(os.path.dirname(path), []).append(path)
+    return folders
 
 
 def _members(arrival: ArrivalRecord) -> tuple[bytes, ...]:

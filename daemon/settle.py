@@ -5,6 +5,7 @@ seconds; wall clocks and modification times are never compared with it, because 
 clock may be days off.
 """
 
+import os
 from dataclasses import dataclass, replace
 
 Stamp = tuple[int, ...]
@@ -48,6 +49,7 @@ class SettleTracker:
         self._quiet_unheard = quiet_seconds_without_events
         self._quiet_overwritten = max(quiet_seconds_overwritten, quiet_seconds_without_events)
         self._watched: dict[bytes, Watched] = {}
+        self._folders: dict[bytes, dict[bytes, None]] = {}
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -58,6 +60,14 @@ class SettleTracker:
     def paths(self) -> list[bytes]:
         """Every path that has not settled, oldest first."""
         return list(self._watched)
+
+    def folders(self) -> list[bytes]:
+        """Every folder that holds one of them itself."""
+        return list(self._folders)
+
+    def paths_in(self, folder: bytes) -> list[bytes]:
+        """Every path of this folder that has not settled, oldest first."""
+        return list(self._folders.get(folder, ()))
 
     def observe(
         self, path: bytes, stamp: Stamp, now: float, looked_at: float | None = None
@@ -70,6 +80,7 @@ class SettleTracker:
         known = self._watched.get(path)
         if known is None:
             self._watched[path] = Watched(stamp=stamp, unchanged_since=now, last_look=now)
+            self._folders.setdefault(os.path.dirname(path), {})[path] = None
         elif known.stamp == stamp:
             self._watched[path] = replace(known, last_look=now if looked_at is None else looked_at)
         else:
@@ -97,7 +108,12 @@ class SettleTracker:
 
     def forget(self, path: bytes) -> None:
         """The file settled, vanished or is no longer of interest."""
-        self._watched.pop(path, None)
+        if self._watched.pop(path, None) is None:
+            return
+        folder = os.path.dirname(path)
+        del self._folders[folder][path]
+        if not self._folders[folder]:
+            del self._folders[folder]
 
     def settled(self, now: float) -> list[bytes]:
         """Paths that have been quiet long enough; each stays until it is forgotten."""

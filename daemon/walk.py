@@ -4,11 +4,13 @@ Symbolic links are not followed, names are bytes, and what writers use for unfin
 left alone.
 """
 
+import contextlib
 import errno
 import fnmatch
 import logging
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
@@ -137,17 +139,67 @@ def single(path: bytes, root: bytes | None = None) -> ArrivalRecord:
         OSError: it is not there.
     """
     folder, name = os.path.split(path)
-    os.lstat(path)
-    primary, companions = _group_of(name, os.listdir(folder))
-    files = {other: os.lstat(os.path.join(folder, other)) for other in (primary, *companions)}
-    return _arrival(folder, primary, companions, files, root or folder)
+    found = named(folder, [name], root)[name]
+    if isinstance(found, OSError):
+        raise found
+    return found
 
 
-def _group_of(name: bytes, siblings: Collection[bytes]) -> tuple[bytes, list[bytes]]:
-    text = os.fsdecode(name)
-    groups = grouped([os.fsdecode(other) for other in siblings])
-    primary = next((key for key, others in groups.items() if text in others), text)
-    return os.fsencode(primary), [os.fsencode(other) for other in groups.get(primary, ())]
+def named(
+    folder: bytes, names: Collection[bytes], root: bytes | None = None
+) -> dict[bytes, ArrivalRecord | OSError]:
+    """Files of one folder named by hand, as `single` gives them, or why one cannot be looked at.
+
+    The folder is listed once, and nothing in it is looked at but these files.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    groups = grouped(_near(folder, names))
+    primaries: dict[str, str] = {}
+    for primary, companions in groups.items():
+        for companion in companions:
+            primaries.setdefault(companion, primary)
+    found: dict[bytes, ArrivalRecord | OSError] = {}
+    for name in names:
+        primary = primaries.get(os.fsdecode(name), os.fsdecode(name))
+        members = list(map(os.fsencode, (primary, *groups.get(primary, ()))))
+        try:
+            found[name] = _arrival_of(folder, name, members, root or folder)
+        except OSError as error:
+            found[name] = error
+    return found
+
+
+def is_gone(error: OSError) -> bool:
+    """Whether nothing stands at a path any more, as opposed to a failure to look."""
+    return error.errno in _GONE
+
+
+def _near(folder: bytes, names: Collection[bytes]) -> list[str]:
+    """What lies in a folder under names that may belong to these."""
+    there = sorted(map(os.fsdecode, os.listdir(folder)))
+    near: set[str] = set()
+    for stem in {field_of_view_stem(os.fsdecode(name)) for name in names}:
+        for number in range(bisect_left(there, stem), len(there)):
+            if not there[number].startswith(stem):
+                break
+            near.add(there[number])
+    return sorted(near)
+
+
+def _arrival_of(folder: bytes, name: bytes, members: list[bytes], root: bytes) -> ArrivalRecord:
+    """A file and those that belong to it; what has gone since the listing belongs to nothing.
+
+    Raises:
+        OSError: the file is not there, or one of them cannot be looked at.
+    """
+    files = {name: os.lstat(os.path.join(folder, name))}
+    for other in set(members) - {name}:
+        with contextlib.suppress(FileNotFoundError):
+            files[other] = os.lstat(os.path.join(folder, other))
+    primary, *companions = members if members[0] in files else [name]
+    return _arrival(folder, primary, [c for c in companions if c in files], files, root)
 
 
 def _survey(

@@ -96,6 +96,15 @@ def known(connection: Connection, paths: Sequence[bytes]) -> frozenset[bytes]:
     return frozenset(_last_revisions(connection, paths))
 
 
+def states(connection: Connection, ids: Sequence[int]) -> dict[int, FileState]:
+    """Where these rows stand now."""
+    found: dict[int, FileState] = {}
+    for batch in batches(ids):
+        query = select(SourceFile.id, SourceFile.state).where(SourceFile.id.in_(batch))
+        found.update((row.id, FileState(row.state)) for row in connection.execute(query))
+    return found
+
+
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """The items in parts that fit one statement."""
     for start in range(0, len(items), _BATCH):

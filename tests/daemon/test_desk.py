@@ -1,15 +1,18 @@
 """What people ask of the owner of a state folder."""
 
 import os
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from daemon.desk import BY_HAND_PRIORITY, Desk
+from daemon import byhand
+from daemon import desk as desk_room
+from daemon.desk import BY_HAND_PRIORITY, MOST_PATHS, Desk
 from daemon.errors import DaemonError, Exit, Misused
-from daemon.walk import single
+from daemon.walk import named, single
 from schema import ledger, sessions, sightings, standing
 from schema.records import FileState, SessionRecord
 from schema.standing import LedgerEntry
@@ -148,6 +151,82 @@ def test_a_companion_named_by_hand_is_its_primary_file(desk, owner, folder):
     ser, emi = write(folder / "x_1.ser"), write(folder / "x.emi")
     (by_emi,) = desk.serve("analyse", NOW, {"paths": [str(emi)]})["ids"]
     assert by_emi == entry(owner, ser).source_file_id
+
+
+def test_a_file_named_twice_and_by_its_companion_is_one_file(desk, owner, folder):
+    ser, emi = write(folder / "x_1.ser"), write(folder / "x.emi")
+    ids = desk.serve("analyse", NOW, {"paths": [str(ser), str(emi), str(ser)]})["ids"]
+    assert ids == [entry(owner, ser).source_file_id] * 3
+
+
+def test_a_folder_is_listed_once_for_all_its_files(desk, folder, monkeypatch):
+    paths = [write(folder / f"Au_{number:03d}.tif") for number in range(MOST_PATHS)]
+    listed = []
+    listdir = os.listdir
+    monkeypatch.setattr(
+        "daemon.walk.os.listdir", lambda place: listed.append(place) or listdir(place)
+    )
+    assert len(desk.serve("analyse", NOW, {"paths": [str(path) for path in paths]})["ids"]) == 200
+    assert listed == [os.fsencode(folder)]
+
+
+def test_a_request_for_too_many_files_is_declined_unread(desk, folder):
+    paths = [str(folder / "nowhere.dm4")] * (MOST_PATHS + 1)
+    with pytest.raises(Misused, match="at most 200 files, not 201"):
+        desk.serve("analyse", NOW, {"paths": paths})
+
+
+def test_very_many_files_are_asked_for_in_parts(desk, owner, folder):
+    paths = [write(folder / f"Au_{number:03d}.tif") for number in range(2 * MOST_PATHS + 1)]
+    sizes = []
+
+    def ask(values):
+        sizes.append(len(values["paths"]))
+        return desk.serve("analyse", NOW, values)
+
+    values = {"paths": [str(path) for path in paths], "force": True}
+    ids = byhand.asked(ask, values)
+    assert sizes == [MOST_PATHS, MOST_PATHS, 1]
+    assert ids == [entry(owner, path).source_file_id for path in paths]
+    assert entry(owner, paths[-1]).forced
+
+
+def test_a_companion_in_a_later_part_does_not_begin_its_primary_anew(desk, owner, folder):
+    """`analyse *.ser *.emi`: the daemon may be at work by the time of the second part."""
+    ser, emi = write(folder / "x_1.ser"), write(folder / "x.emi")
+    sers = [ser] * MOST_PATHS
+
+    def ask(values):
+        answer = desk.serve("analyse", NOW, values)
+        if not values["before"]:
+            with owner.begin() as connection:
+                ledger.begin(connection, answer["ids"][0], "boot", 1, NOW)
+        return answer
+
+    ids = byhand.asked(ask, {"paths": [str(path) for path in (*sers, emi)]})
+    assert set(ids) == {entry(owner, ser).source_file_id}
+    assert entry(owner, ser).state is FileState.PROCESSING
+
+
+def test_files_are_looked_at_before_the_database_is_held(desk, owner, folder, monkeypatch):
+    held = []
+
+    def look(place, names):
+        held.append(owner.pool.checkedout())
+        return named(place, names)
+
+    monkeypatch.setattr(desk_room, "named", look)
+    desk.serve("analyse", NOW, {"paths": [str(write(folder / "a.dm4"))]})
+    assert held == [0]
+
+
+def test_a_share_that_does_not_answer_is_said_so(desk, folder, monkeypatch):
+    goes_on = threading.Event()
+    monkeypatch.setattr(desk_room, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(desk_room, "named", lambda *_: goes_on.wait(20) and {})
+    with pytest.raises(DaemonError, match="acquisition does not answer"):
+        desk.serve("analyse", NOW, {"paths": [str(folder / "a.dm4")]})
+    goes_on.set()
 
 
 def test_a_file_in_work_is_not_taken_away(desk, owner, folder):

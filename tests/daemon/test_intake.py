@@ -1,5 +1,6 @@
 """From first sight to `ready`: real files, a real ledger, a clock moved by hand."""
 
+import errno
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from daemon.bounded import DoesNotAnswer
 from daemon.config import WatchConfig
 from daemon.descent import open_below
 from daemon.intake import Intake
@@ -21,6 +23,7 @@ from schema.records import FileState, SessionRecord
 from schema.standing import LedgerEntry
 from tests.daemon.moments import NOW
 from tests.daemon.results import result_of
+from tests.daemon.test_walk import calls_made
 
 
 class Watch:
@@ -258,12 +261,12 @@ def test_a_file_outside_the_roots_settles_though_the_daemon_was_killed_meanwhile
     watch.intake.look_again(watch.connection, arrival, watch.now, watch.seconds)
     again = Watch(watch.connection, watch.root)
     for _ in range(2):
-        again.intake.take_up(again.connection, again.now, again.seconds)
+        again.intake.take_up(again.connection, again.seconds)
     assert again.intake.unsettled == 1
     again.wait(11.0)
     assert again.state(path) is FileState.READY
     path.unlink()
-    again.intake.take_up(again.connection, again.now, again.seconds)
+    again.intake.take_up(again.connection, again.seconds)
 
 
 def test_a_file_outside_the_roots_that_vanishes_is_given_up(watch, tmp_path):
@@ -275,6 +278,97 @@ def test_a_file_outside_the_roots_that_vanishes_is_given_up(watch, tmp_path):
     watch.wait(1.0)
     assert watch.intake.unsettled == 0
     assert not watch.entry(path).present
+
+
+def by_hand(watch: Watch, path: Path, state: FileState) -> None:
+    """A file outside the roots that was named by hand, and waits or is still being written."""
+    arrival = single(os.fsencode(write(path)))
+    watch.intake.look_again(watch.connection, arrival, watch.now, watch.seconds)
+    if state is FileState.RETRY:
+        watch.intake = Watch(watch.connection, watch.root).intake
+        file_id = watch.entry(path).source_file_id
+        ledger.retry_later(watch.connection, file_id, "io_error", "No.", watch.now, watch.now)
+
+
+def tried_again(watch: Watch, path: Path) -> None:
+    """The next attempt could not read it either."""
+    arrival = watch.entry(path).arrival
+    watch.intake.look_again(watch.connection, arrival, watch.now, watch.seconds)
+
+
+def test_a_file_outside_the_roots_that_waits_and_is_gone_is_tried_no_more(watch, tmp_path):
+    path = tmp_path / "usb" / "by_hand.dm4"
+    path.parent.mkdir()
+    by_hand(watch, path, FileState.RETRY)
+    assert watch.entry(path).present
+    path.unlink()
+    tried_again(watch, path)
+    found = watch.entry(path)
+    assert (found.state, found.present) == (FileState.RETRY, False)
+    assert standing.next_ready(watch.connection, watch.now, 9) == ()
+
+
+def test_a_file_in_a_root_that_is_gone_is_left_to_the_walk(watch, folder):
+    path = write(folder / "a.dm4")
+    watch.settle()
+    path.unlink()
+    tried_again(watch, path)
+    assert watch.entry(path).present
+
+
+@pytest.mark.parametrize("known", [FileState.RETRY, FileState.SETTLING])
+@pytest.mark.parametrize("why", ["pulled out", "sick", "silent"])
+def test_a_file_outside_the_roots_that_is_out_of_reach_is_not_gone(
+    watch, tmp_path, monkeypatch, known, why
+):
+    path = tmp_path / "usb" / "by_hand.dm4"
+    path.parent.mkdir()
+    by_hand(watch, path, known)
+    away = tmp_path / "away"
+    if why == "pulled out":
+        path.parent.rename(away)
+    else:
+        error = OSError(errno.EIO, "sick") if why == "sick" else DoesNotAnswer("no answer")
+        monkeypatch.setattr("daemon.intake.named", _failing(error, path))
+    tried_again(watch, path)
+    watch.hear()
+    assert watch.entry(path).present
+    assert watch.intake.unsettled == 0
+    watch.wait(30.0)
+    if why == "pulled out":
+        away.rename(path.parent)
+    monkeypatch.undo()
+    watch.wait(80.0)
+    expected = FileState.READY if known is FileState.SETTLING else known
+    assert (watch.state(path), watch.entry(path).present) == (expected, True)
+
+
+def _failing(error: OSError, path: Path):
+    """Looks of files by their names, of which one fails."""
+
+    def look(folder, names, root=None):
+        if isinstance(error, DoesNotAnswer):
+            raise error
+        return dict.fromkeys(names, error)
+
+    return look
+
+
+def test_a_share_that_does_not_answer_is_asked_once_a_minute(watch, folder, tmp_path, monkeypatch):
+    path = tmp_path / "by_hand.dm4"
+    by_hand(watch, path, FileState.SETTLING)
+    asked = []
+
+    def look(place, names, root=None):
+        asked.append(watch.seconds)
+        raise DoesNotAnswer("no answer")
+
+    monkeypatch.setattr("daemon.intake.named", look)
+    inside = write(folder / "a.dm4")
+    watch.walk()
+    watch.wait(90.0)
+    assert watch.state(inside) is FileState.READY
+    assert asked == [1000.5, 1060.5]
 
 
 @pytest.mark.parametrize("how", ["look", "walk"])
@@ -594,3 +688,56 @@ def test_a_companion_that_comes_late_settles_when_it_is_closed(watch: Watch, fol
     watch.hear((HintKind.CHANGED, settings), (HintKind.CLOSED, settings))
     watch.wait(11.0)
     assert watch.state(path) is FileState.READY
+
+
+def in_folders(folder: Path, count: int, files: int = 1) -> list[Path]:
+    """New files, so many in each of so many folders."""
+    paths = [folder / f"grid_{n:03d}" / f"{m:03d}.dm4" for n in range(count) for m in range(files)]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    return paths
+
+
+def test_a_look_at_many_folders_costs_so_much_a_file(watch, folder):
+    paths = in_folders(folder, 150, files=10)
+    watch.walk()
+    watch.seconds += 1
+    calls = calls_made(watch.hear)
+    assert calls.total() < 500 * len(paths)
+
+
+def test_folders_take_turns_and_no_news_is_lost(watch, folder, monkeypatch):
+    monkeypatch.setattr("daemon.intake.FOLDERS_AT_ONCE", 2)
+    paths = in_folders(folder, 5)
+    watch.hear(*((HintKind.CLOSED, path) for path in paths))
+    assert watch.counts.seen == 2
+    assert watch.intake.unsettled == 5
+    watch.hear()
+    assert watch.counts.seen == 4
+    watch.hear()
+    assert watch.counts.seen == 5
+    watch.wait(10.0)
+    assert [watch.state(path) for path in paths] == [FileState.READY] * 5
+
+
+def test_a_rush_in_one_folder_does_not_keep_another_from_settling(watch, folder, monkeypatch):
+    monkeypatch.setattr("daemon.intake.FOLDERS_AT_ONCE", 1)
+    busy, quiet = in_folders(folder, 2)
+    watch.walk()
+    for _ in range(30):
+        watch.seconds += 0.5
+        watch.hear((HintKind.CHANGED, busy))
+    assert watch.state(quiet) is FileState.READY
+
+
+def test_of_very_many_files_so_many_become_ready_at_once(watch, folder, monkeypatch):
+    monkeypatch.setattr("daemon.intake.SETTLED_AT_ONCE", 2)
+    paths = in_folders(folder, 1, files=5)
+    watch.walk()
+    watch.seconds += 10.0
+    ready = []
+    for _ in range(3):
+        watch.hear()
+        ready.append(sum(watch.state(path) is FileState.READY for path in paths))
+    assert ready == [2, 4, 5]

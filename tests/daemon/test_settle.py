@@ -59,6 +59,20 @@ def test_a_new_inode_under_the_same_name_starts_anew():
     assert tracker.settled(11.0) == []
 
 
+def test_files_are_found_by_their_folder():
+    tracker = SettleTracker()
+    for path in (b"/a/1", b"/a/2", b"/a/b/1"):
+        tracker.observe(path, (1, 1, 1), 0.0)
+    tracker.observe(b"/a/1", (2, 2, 1), 1.0)
+    assert tracker.folders() == [b"/a", b"/a/b"]
+    assert tracker.paths_in(b"/a") == [b"/a/1", b"/a/2"]
+    for path in (b"/a/1", b"/a/b/1", b"/a/b/1", b"/elsewhere/1"):
+        tracker.forget(path)
+    assert tracker.folders() == [b"/a"]
+    assert tracker.paths_in(b"/a") == [b"/a/2"]
+    assert tracker.paths_in(b"/a/b") == []
+
+
 def test_a_forgotten_file_is_not_settled():
     tracker = observed((0.0, 10), (11.0, 10))
     tracker.forget(PATH)

@@ -10,7 +10,8 @@ import pytest
 
 from daemon.config import WatchConfig
 from daemon.roots import Root, RootVanished
-from daemon.walk import holds, single, survey, walk
+from daemon.walk import holds, is_gone, named, single, survey, walk
+from schema.records import ArrivalRecord
 
 
 def root_of(folder: Path, **options) -> Root:
@@ -290,3 +291,47 @@ def test_a_file_named_by_hand_brings_its_companions(folder):
 def test_a_file_named_by_hand_must_be_there(folder):
     with pytest.raises(FileNotFoundError):
         single(os.fsencode(folder / "nowhere.dm4"))
+
+
+def test_files_named_by_hand_cost_one_listing_and_a_look_each(folder):
+    names = [f"Au_{number:04d}.tif".encode() for number in range(300)]
+    for name in names:
+        (folder / os.fsdecode(name)).touch()
+    found = {}
+    calls = calls_made(lambda: found.update(named(os.fsencode(folder), names[:200])))
+    assert list(found) == names[:200]
+    assert all(isinstance(file, ArrivalRecord) for file in found.values())
+    assert (calls["listdir"], calls["lstat"]) == (1, 200)
+    assert calls.total() < 200 * 300
+
+
+def test_a_companion_of_many_stands_for_the_first_of_them(folder):
+    for name in ("x_2.ser", "x_1.ser", "x.emi"):
+        (folder / name).touch()
+    assert os.path.basename(single(os.fsencode(folder / "x.emi")).path) == b"x_1.ser"
+
+
+def test_a_file_named_by_hand_says_for_itself_why_it_cannot_be_looked_at(folder, monkeypatch):
+    for name in ("a.dm4", "sick.dm4"):
+        (folder / name).touch()
+    lstat = os.lstat
+
+    def look(path):
+        if os.path.basename(path) == b"sick.dm4":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return lstat(path)
+
+    monkeypatch.setattr("daemon.walk.os.lstat", look)
+    found = named(os.fsencode(folder), [b"a.dm4", b"sick.dm4", b"nowhere.dm4"])
+    assert isinstance(found[b"a.dm4"], ArrivalRecord)
+    assert isinstance(found[b"sick.dm4"], OSError)
+    assert not is_gone(found[b"sick.dm4"])
+    assert is_gone(found[b"nowhere.dm4"])
+
+
+@pytest.mark.parametrize("named_by", ["x_1.ser", "x.emi"])
+def test_what_has_gone_since_the_listing_belongs_to_nothing(folder, monkeypatch, named_by):
+    (folder / named_by).touch()
+    monkeypatch.setattr("daemon.walk.os.listdir", lambda _: [b"x_1.ser", b"x.emi"])
+    found = single(os.fsencode(folder / named_by))
+    assert (os.path.basename(found.path), found.companions) == (os.fsencode(named_by), ())
