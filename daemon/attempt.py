@@ -21,7 +21,7 @@ from daemon.outcomes import AttemptFailed, FileJob, Outcome, OutcomeKind
 from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, ParseRequest
 from daemon.pulse import Pulse
 from daemon.record import KnownResults
-from daemon.spool import CannotSpool, ChangedWhileCopied, Spooled, spool_arrival
+from daemon.spool import CannotSpool, ChangedWhileCopied, DoesNotFit, Spooled, spool_arrival
 from daemon.worker import (
     AnalysedFrame,
     AnalyseRequest,
@@ -125,9 +125,16 @@ class Attempts:
         self.pulse.beat(PULSE_NAME, time.monotonic(), seconds + GRACE_SECONDS)
 
     def _attempt(self, job: FileJob) -> Outcome:
-        started = time.monotonic()
         # A copy that was left behind may go on some day: never into the folder of a later one.
         folder = self._state_folder / "spool" / f"{job.source_file_id}-{next(self._count)}"
+        try:
+            outcome = self._through_spool(job, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return self._or_no_room(outcome)
+
+    def _through_spool(self, job: FileJob, folder: Path) -> Outcome:
+        started = time.monotonic()
         try:
             spooled = self._copied(job, folder)
             results = self._analyse(job, spooled)
@@ -145,13 +152,16 @@ class Attempts:
             )
         except CannotSpool as error:
             return Outcome(job=job, kind=OutcomeKind.REFUSED, code=error.code, message=str(error))
+        except DoesNotFit as error:
+            code = DaemonCode.DOES_NOT_FIT
+            return Outcome(job=job, kind=OutcomeKind.IO_FAILED, code=code, message=str(error))
         except ConfigError as error:
             return Outcome(job=job, kind=OutcomeKind.BAD_MODEL, message=str(error))
         except OSError as error:
             reason = error.strerror or str(error)
             message = f"The file cannot be read or its results cannot be written now: {reason}."
-            found = self._io_failed(message)
-            return Outcome(job=job, kind=found.kind, code=found.code, message=str(found))
+            code = DaemonCode.IO_ERROR
+            return Outcome(job=job, kind=OutcomeKind.IO_FAILED, code=code, message=message)
         except Exception as error:
             log.exception("an attempt at file %d failed inside fringewatch", job.source_file_id)
             return Outcome(
@@ -160,8 +170,6 @@ class Attempts:
                 code=DaemonCode.INTERNAL_ERROR,
                 message=f"{type(error).__name__}: {error}",
             )
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         return Outcome(
             job=job,
             kind=OutcomeKind.DONE,
@@ -192,18 +200,23 @@ class Attempts:
             primary=spooled.primary, folder=spooled.folder, pixel_size_nm=job.pixel_size_nm
         )
         origin = _origin(job, spooled)
-        self._step("reading", self._limits.parser_seconds)
+        self._step("reading", 2 * self._limits.parser_seconds)
         self._parser.start()
         _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(request))
         results: list[ResultRecord] = []
         try:
-            while isinstance(message := self._from_parser(), ParsedFrame):
+            # Whether the first is the last is known once the second was looked for.
+            message = self._from_parser(2 * self._limits.parser_seconds)
+            while isinstance(message, ParsedFrame):
                 if message.pixels.parent != spooled.folder:
                     raise RuntimeError(f"the parser names pixels in {message.pixels.parent}")
                 frame = _flagged(message, spooled)
+                if frame.is_last:
+                    origin = replace(origin, results=len(results) + 1)
                 results.append(self._analyse_frame(job, frame, origin))
                 _guarded(DaemonCode.PARSER_DIED, lambda: self._parser.send(NextFrame()))
                 self._step("reading", self._limits.parser_seconds)
+                message = self._from_parser(self._limits.parser_seconds)
         except BaseException:
             self._parser.stop(grace_seconds=0)  # it waits in mid-series for the next order
             raise
@@ -240,10 +253,10 @@ class Attempts:
         self._worker.stop(grace_seconds=0)  # out of step: its next answer would be wrong too
         raise RuntimeError("the worker answered something else than it was asked")
 
-    def _from_parser(self) -> object:
+    def _from_parser(self, seconds: float) -> object:
         return _guarded(
             DaemonCode.PARSER_DIED,
-            lambda: self._parser.receive(self._limits.parser_seconds, self._abandoned.is_set),
+            lambda: self._parser.receive(seconds, self._abandoned.is_set),
         )
 
     def _from_worker(self, seconds: float) -> object:
@@ -290,11 +303,17 @@ class Attempts:
         return AttemptFailed(OutcomeKind.BUG, DaemonCode.INTERNAL_ERROR, failure.message)
 
     def _io_failed(self, message: str) -> AttemptFailed:
-        """The file's own failure only where our own disk is sound."""
-        if reason := space.fault(self._state_folder / "spool"):
-            words = f"the state folder cannot be written: {reason}"
-            return AttemptFailed(OutcomeKind.NO_ROOM, DaemonCode.NO_ROOM, words)
         return AttemptFailed(OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR, message)
+
+    def _or_no_room(self, outcome: Outcome) -> Outcome:
+        """The file's own failure only where our own disk is sound, once its copy has gone."""
+        if outcome.kind is not OutcomeKind.IO_FAILED:
+            return outcome
+        reason = space.fault(self._state_folder / "spool")
+        if reason is None:
+            return outcome
+        words = f"the state folder cannot be written: {reason}"
+        return replace(outcome, kind=OutcomeKind.NO_ROOM, code=DaemonCode.NO_ROOM, message=words)
 
 
 def _guarded(code: DaemonCode, step: Callable[[], Answer]) -> Answer:

@@ -18,6 +18,7 @@ class DaemonCode(StrEnum):
     IO_ERROR = "io_error"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     FILE_TOO_LARGE = "file_too_large"
+    DOES_NOT_FIT = "does_not_fit"
     STILL_WRITTEN = "still_written"
     SUSPECT = "suspect"
     NO_ROOM = "no_room"

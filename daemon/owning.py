@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DBAPIError, SQLAlchemyError
 
 from daemon.clock import Clock
 from daemon.errors import DaemonError, StateFolderError, StateFolderLost
@@ -59,6 +59,9 @@ def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
     Raises:
         StateFolderError: in use, on a network share, from a newer release, or without database.
         DaemonError: the disk is full or fails, or another program has the database: try again.
+
+    A database that proves damaged while it is owned, by whatever is done with it, is a
+    `StateFolderError` too.
     """
     try:
         make_folder(path.absolute())
@@ -77,6 +80,10 @@ def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
         guard.watch(engine)
         try:
             yield OwnedState(folder=folder, engine=engine, lock=lock, guard=guard)
+        except DatabaseError as error:
+            if database.is_damaged(error):
+                raise _damaged(folder, error) from error
+            raise
         finally:
             database.put_to_rest(engine)
 
@@ -89,6 +96,13 @@ def _refusal(error: Exception) -> DaemonError:
     elif isinstance(error, OSError):
         passing = error.errno in PASSING
     return DaemonError(str(error)) if passing else StateFolderError(str(error))
+
+
+def _damaged(folder: StateFolder, error: DatabaseError) -> StateFolderError:
+    return StateFolderError(
+        f"{folder.database} is damaged ({error.orig}): run `fringewatch rebuild`, which makes a "
+        "new database from the mask files"
+    )
 
 
 def refuse_network(path: Path) -> None:

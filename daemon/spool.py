@@ -11,14 +11,17 @@ import shutil
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
+from daemon import space
 from daemon.descent import open_below
 from daemon.errors import DaemonCode
 from daemon.stamps import mtime_ns
 from schema.records import ArrivalRecord, Companion
 
 CHUNK_BYTES = 4 * 2**20
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ChangedWhileCopied(Exception):
@@ -31,6 +34,10 @@ class CannotSpool(Exception):
     def __init__(self, code: DaemonCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class DoesNotFit(Exception):
+    """The disk of the spool has no room for this file now, though it may have for others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +67,7 @@ def spool_arrival(arrival: ArrivalRecord, folder: Path, limit_bytes: int) -> Spo
     Raises:
         ChangedWhileCopied: a file is not as it was found, or changed meanwhile.
         CannotSpool: not a regular file, or larger than `limit_bytes`.
+        DoesNotFit: it is larger than what is free where the spool lies.
         OSError: the file cannot be read now, or the spool cannot be written.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -89,19 +97,31 @@ def _copy(found: ArrivalRecord | Companion, root: bytes, target: Path, limit_byt
         _check(before, limit_bytes)
         if (before.st_size, mtime_ns(before)) != (found.size_bytes, found.mtime_ns):
             raise ChangedWhileCopied
+        _make_sure_it_fits(before.st_size, target.parent)
         ends_in_a_hole = _ends_in_a_hole(reader.fileno(), before.st_size)
-        digest = hashlib.sha256()
-        copied = 0
-        with target.open("wb") as writer:  # buffered: a full disk is an error, not a short write
-            while copied <= before.st_size and (chunk := reader.read(CHUNK_BYTES)):
-                digest.update(chunk)
-                copied += writer.write(chunk)
+        copied, sha256 = _pour(reader, target, before.st_size)
         after = os.fstat(reader.fileno())
     if copied != before.st_size or after.st_size != before.st_size:
         raise ChangedWhileCopied
     if after.st_mtime_ns != before.st_mtime_ns:
         raise ChangedWhileCopied
-    return _Copied(sha256=digest.hexdigest(), ends_in_a_hole=ends_in_a_hole)
+    return _Copied(sha256=sha256, ends_in_a_hole=ends_in_a_hole)
+
+
+def _pour(reader: FileIO, target: Path, size_bytes: int) -> tuple[int, str]:
+    """Copy no more than a chunk beyond the size: the bytes copied, and their SHA-256."""
+    digest = hashlib.sha256()
+    copied = 0
+    try:
+        with target.open("wb") as writer:  # buffered: a full disk is an error, not a short write
+            while copied <= size_bytes and (chunk := reader.read(CHUNK_BYTES)):
+                digest.update(chunk)
+                copied += writer.write(chunk)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DoesNotFit(f"{_needs(size_bytes)}: {error.strerror}.") from error
+        raise
+    return copied, digest.hexdigest()
 
 
 def _ends_in_a_hole(descriptor: int, size_bytes: int) -> bool:
@@ -118,6 +138,16 @@ def _ends_in_a_hole(descriptor: int, size_bytes: int) -> bool:
     finally:
         os.lseek(descriptor, 0, os.SEEK_SET)
     return False
+
+
+def _make_sure_it_fits(size_bytes: int, folder: Path) -> None:
+    free = space.free_bytes(folder)
+    if free is not None and size_bytes > free:
+        raise DoesNotFit(f"{_needs(size_bytes)}, and {free} bytes are free.")
+
+
+def _needs(size_bytes: int) -> str:
+    return f"The copy of this file needs {size_bytes} bytes on the disk of the state folder"
 
 
 def _check(status: os.stat_result, limit_bytes: int) -> None:

@@ -7,6 +7,7 @@ only set a flag.
 import contextlib
 import logging
 import os
+import re
 import shutil
 import time
 from collections import deque
@@ -15,13 +16,13 @@ from dataclasses import replace
 from functools import partial
 from types import FrameType
 
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from daemon import requests
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.desk import Desk
-from daemon.errors import Exit, StateFolderError, StateFolderLost
+from daemon.errors import Exit, StateFolderLost
 from daemon.folders import Folders, MakeLookout, opened_roots
 from daemon.holds import Holds
 from daemon.ladder import ONCE_IO_TRIES
@@ -35,9 +36,9 @@ from daemon.runner import Runner
 from daemon.snapshot import CurrentFile, Moment
 from daemon.space import free_share
 from daemon.turns import Turns
-from daemon.verdicts import Verdicts
+from daemon.verdicts import Verdict, Verdicts
 from schema import ledger, sessions, standing
-from schema.engine import is_damaged, is_passing
+from schema.engine import is_passing
 from schema.errors import DatabaseLost
 from schema.records import SessionRecord
 
@@ -52,6 +53,8 @@ STOP_GRACE_SECONDS = 15.0
 LOADING_SECONDS = 5.0
 STATUS_SECONDS = 10.0
 TURN_SECONDS = 60.0
+
+_FIGURE = re.compile(r"\b[\d.]+%")  # a share of a disk moves all day: once is enough
 
 
 class Supervisor:
@@ -93,6 +96,7 @@ class Supervisor:
         self._show = show
         self.pulse = runner.pulse
         self._holds = Holds(0.0 if once else config.limits.min_free_fraction)
+        self._own_warnings: tuple[str, ...] = ()
         self._state_warnings: tuple[str, ...] = ()
         self._turns = Turns(config, owned.engine, accepts_suspects=once, only=only)
         self._folders = Folders(
@@ -101,6 +105,7 @@ class Supervisor:
             clock,
             roots=opened_roots(config, owned.engine) if only is None else (),
             strays=only is None,
+            limited=not once,
             make_lookout=make_lookout,
             beat=self._beat,
         )
@@ -112,6 +117,7 @@ class Supervisor:
         self._starts_over = False
         self._announced = False
         self._outcomes: deque[Outcome] = deque()
+        self._settled: deque[Verdict] = deque()
 
     def stop(self, signal_number: int = 0, frame: FrameType | None = None) -> None:
         """Ask the daemon to end; also a signal handler, which only sets a flag."""
@@ -135,10 +141,6 @@ class Supervisor:
                 self._turn_or_wait()
         except DatabaseLost as error:
             raise StateFolderLost(str(error)) from error
-        except DatabaseError as error:
-            if is_damaged(error):
-                raise StateFolderError(f"the database is damaged: {error.orig}") from error
-            raise
         finally:
             self._end()
         return Exit.FAILED if self._once and self._left_over() else Exit.DONE
@@ -172,8 +174,12 @@ class Supervisor:
             return
         self._announced = True
         notify(READY)
-        folders = ", ".join(map(printable, sorted(self._folders.paths))) or "no folder"
-        log.info("watching %s, analysing on %s", folders, self._runner.device)
+        absent = self._folders.absent
+        folders = ", ".join(
+            f"{printable(path)} (away)" if path in absent else printable(path)
+            for path in sorted(self._folders.paths)
+        )
+        log.info("watching %s, analysing on %s", folders or "no folder", self._runner.device)
 
     def _beat(self) -> None:
         self.pulse.beat("the main loop", time.monotonic(), TURN_SECONDS)
@@ -235,38 +241,73 @@ class Supervisor:
     def _look_after_state(self) -> None:
         warnings = self._owned.assure()
         self._holds.looked(free_share(self._state.path))
-        warnings += self._holds.warnings()
-        for warning in set(warnings) - set(self._state_warnings):
-            log.warning("%s", warning)
-        self._state_warnings = warnings
+        self._own_warnings = warnings + self._holds.warnings()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Log what has begun to keep micrographs waiting, and what does so no more."""
+        before = {_FIGURE.sub("", warning): warning for warning in self._state_warnings}
+        self._state_warnings = self._warnings()
+        now = {_FIGURE.sub("", warning): warning for warning in self._state_warnings}
+        for words, warning in now.items():
+            if words not in before:
+                log.warning("%s", warning)
+        for words, warning in before.items():
+            if words not in now:
+                log.info("this is over: %s", warning)
+
+    def _warnings(self) -> tuple[str, ...]:
+        return self._own_warnings + self._folders.warnings()
 
     def _end(self) -> None:
         notify(STOPPING, status("stopping"))
-        self._folders.stop()
-        self._runner.stop(STOP_GRACE_SECONDS)
-        with contextlib.suppress(DatabaseLost):  # which is why it ends; the masks are kept
+        try:
+            self._folders.stop()
+            self._runner.stop(STOP_GRACE_SECONDS)
+            self._finish_last()
+            self._show(replace(self._moment(), finished=True))
+        finally:
+            with contextlib.suppress(OSError):  # the state folder may be gone
+                self._empty_spool()
+
+    def _finish_last(self) -> None:
+        """Write down what ended last, where that can be done; the masks are kept in any case."""
+        try:
             self._finish_all(0.0)
-        self._show(replace(self._moment(), finished=True))
-        with contextlib.suppress(OSError):  # the state folder may be gone
-            self._empty_spool()
+        except DatabaseLost:
+            pass  # which is why it ends
+        except OperationalError as error:
+            if not is_passing(error):
+                raise
+            log.warning(
+                "the database cannot be written now (%s): the next start makes up for it",
+                error.orig,
+            )
 
     def _empty_spool(self) -> None:
         shutil.rmtree(self._state.spool, ignore_errors=True)
         self._state.spool.mkdir(mode=0o700, exist_ok=True)
 
     def _finish_all(self, wait_seconds: float) -> None:
-        """Write down what has ended; an outcome is kept until it is written."""
-        self._outcomes.extend(self._runner.outcomes(wait_seconds))
-        while self._outcomes:
-            verdict = self._verdicts.settle(self._outcomes[0], self._clock.utc())
-            self._leftovers.ended(verdict)
-            self._follow_up(self._outcomes.popleft())
+        """Write down what has ended; an outcome is kept until it is written, and is written once.
 
-    def _follow_up(self, outcome: Outcome) -> None:
-        """What an attempt means for the files after it, once it is written down."""
-        self._holds.ended(outcome, self._clock.monotonic())
-        if outcome.kind is OutcomeKind.CHANGED:
-            self._folders.look_again(outcome.job.arrival)
+        What follows from it may find the database busy: that alone is then done later.
+        """
+        self._outcomes.extend(self._runner.outcomes(wait_seconds))
+        self._follow_up()
+        while self._outcomes:
+            self._settled.append(self._verdicts.settle(self._outcomes[0], self._clock.utc()))
+            self._holds.ended(self._outcomes.popleft(), self._clock.monotonic())
+            self._follow_up()
+
+    def _follow_up(self) -> None:
+        """What the verdicts mean for mask files and folders; kept until it is done."""
+        while self._settled:
+            verdict = self._settled[0]
+            self._leftovers.ended(verdict)
+            if verdict.outcome.kind in (OutcomeKind.CHANGED, OutcomeKind.IO_FAILED):
+                self._folders.look_again(verdict.outcome.job.arrival)
+            self._settled.popleft()
 
     def _begin_next(self) -> None:
         if self._stopping or not self._runner.is_ready or self._runner.current is not None:
@@ -295,7 +336,8 @@ class Supervisor:
 
     def _left_over(self) -> bool:
         """Whether files, or whole folders, could not be read in this run."""
-        if self._folders.absent:
+        self._tell()
+        if self._folders.absent or self._folders.unwalked:
             return True
         with self._engine.begin() as connection:
             return standing.unfinished(connection, self._watched(), self._only) > 0
@@ -309,7 +351,7 @@ class Supervisor:
             current=self._current(),
             device=self._runner.device or None,
             folders=self._folders.shown(),
-            warnings=self._state_warnings + self._folders.warnings(),
+            warnings=self._warnings(),
         )
 
     def _current(self) -> CurrentFile | None:

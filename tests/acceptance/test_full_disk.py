@@ -1,4 +1,7 @@
-"""The disk of the state folder fills up: micrographs wait, none is blamed, none is lost."""
+"""The disk of the state folder fills up: micrographs wait, none is blamed, none is lost.
+
+One that alone is larger than the disk waits alone.
+"""
 
 import contextlib
 import os
@@ -6,10 +9,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from analysis.simulation.files import write_tiff
 from tests.acceptance.conftest import Bench
-from tests.acceptance.small import write_disc
+from tests.acceptance.small import PIXEL_SIZE_NM, disc, write_disc
 
 RESUMED_SECONDS = 60.0
 
@@ -59,3 +64,21 @@ def test_what_comes_while_the_disk_is_full_is_done_once_there_is_room(
     quick.stop(process)
     quick.assert_clean()
     assert quick.query("SELECT max(attempts), max(child_deaths) FROM source_file") == [(0, 0)]
+
+
+def test_a_micrograph_larger_than_the_disk_holds_up_no_other(quick: Bench, small_disk: Path):
+    write_tiff(quick.folder / "a_large.tif", np.tile(disc(1), (20, 20)), PIXEL_SIZE_NM)
+    for number in range(3):
+        write_disc(quick.folder / f"small_{number}.tif", 10 + number)
+    process = quick.start("--plain")
+    small = {f"small_{number}.tif": "done" for number in range(3)}
+    quick.until(lambda: quick.states() == small | {"a_large.tif": "retry"})
+    ((code, message),) = quick.query(
+        "SELECT error_code, error_message FROM source_file WHERE state = 'retry'"
+    )
+    assert code == "does_not_fit"
+    assert f"needs {(quick.folder / 'a_large.tif').stat().st_size} bytes" in message
+    subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
+    quick.until(lambda: quick.states() == small | {"a_large.tif": "done"})
+    quick.stop(process)
+    quick.assert_clean()

@@ -9,9 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from daemon.clock import SYSTEM_CLOCK
-from daemon.errors import DaemonError, Exit, StateFolderLost
+from daemon.config import Config, WatchConfig
+from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
+from daemon.folders import opened_roots
 from daemon.owning import OwnedState, own_state
 
 
@@ -61,6 +64,40 @@ def test_a_database_that_is_none_needs_a_person(tmp_path, content):
     database.write_bytes(content)
     assert refusal(database.parent).exit_code is Exit.NEEDS_A_PERSON
     assert database.read_bytes() == content
+
+
+def damage(database: Path, table: str) -> None:
+    """Overwrite the first page of a table, and of each of its indexes."""
+    with closing(sqlite3.connect(database)) as reader:
+        query = "SELECT rootpage FROM sqlite_master WHERE tbl_name = ?"
+        pages = [page for (page,) in reader.execute(query, (table,))]
+        ((size,),) = reader.execute("PRAGMA page_size").fetchall()
+    with database.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+
+
+def test_a_database_that_proves_damaged_while_it_is_owned_needs_a_person(tmp_path):
+    """Found by whatever looks there first, as where the folders were that are watched."""
+    database = made(tmp_path)
+    damage(database, "watched_folder")
+    config = Config(watch=(WatchConfig(folder=tmp_path),))
+    with (
+        pytest.raises(StateFolderError, match=r"malformed.*fringewatch rebuild") as error,
+        own_state(database.parent, SYSTEM_CLOCK) as owned,
+    ):
+        opened_roots(config, owned.engine)
+    assert error.value.exit_code is Exit.NEEDS_A_PERSON
+    assert "sqlalche.me" not in str(error.value)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR])
+def test_what_may_pass_while_it_is_owned_needs_no_person(tmp_path, code):
+    orig = sqlite3.OperationalError("a failure")
+    orig.sqlite_errorcode = code
+    with pytest.raises(OperationalError), own_state(tmp_path / "state", SYSTEM_CLOCK):
+        raise OperationalError("COMMIT", {}, orig)
 
 
 def unlink_lock(owned: OwnedState) -> None:

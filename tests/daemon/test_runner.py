@@ -272,6 +272,35 @@ def test_our_own_disk_is_not_blamed_on_a_file(running, monkeypatch, script):
     assert "the state folder cannot be written" in outcome.message
 
 
+@pytest.mark.parametrize("script", ["io", "good, worker fails: io"])
+def test_a_file_that_fills_our_disk_by_itself_is_the_one_that_waits(running, monkeypatch, script):
+    """The disk is full for as long as the copy is there."""
+
+    def fault(spool: Path) -> str | None:
+        return "No space left on device" if any(spool.iterdir()) else None
+
+    monkeypatch.setattr("daemon.space.fault", fault)
+    outcome = running.attempt(script)
+    assert (outcome.kind, outcome.code) == (OutcomeKind.IO_FAILED, DaemonCode.IO_ERROR)
+
+
+def test_a_file_larger_than_what_is_free_waits_alone(running, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("daemon.space.free_bytes", lambda _: 3)
+        outcome = running.attempt("good")
+    assert (outcome.kind, outcome.code) == (OutcomeKind.IO_FAILED, DaemonCode.DOES_NOT_FIT)
+    assert "needs 4 bytes" in outcome.message
+    assert "3 bytes are free" in outcome.message
+    assert_good(running.attempt("good"))
+
+
+def test_a_disk_that_is_full_for_everybody_blames_no_file_that_does_not_fit(running, monkeypatch):
+    monkeypatch.setattr("daemon.space.free_bytes", lambda _: 0)
+    monkeypatch.setattr("daemon.space.fault", lambda _: "No space left on device")
+    outcome = running.attempt("good")
+    assert (outcome.kind, outcome.code) == (OutcomeKind.NO_ROOM, DaemonCode.NO_ROOM)
+
+
 def test_a_damaged_bundle_is_said_before_the_first_file(bench):
     with pytest.raises(ConfigError, match="the bundle is damaged"):
         bench(failing_start="failed").start()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.space import fault, free_share
+from daemon.space import fault, free_bytes, free_share
 
 
 @pytest.fixture
@@ -36,6 +36,22 @@ def test_a_full_disk_says_so_and_is_sound_once_there_is_room(small_disk):
     assert [path.name for path in small_disk.iterdir()] == ["fills"]
     (small_disk / "fills").unlink()
     assert fault(small_disk) is None
+
+
+def test_the_free_bytes_are_those_a_file_can_take(small_disk):
+    free = free_bytes(small_disk)
+    assert 5_500_000 < free <= 6 * 2**20
+    (small_disk / "fills").write_bytes(bytes(free))
+    assert free_bytes(small_disk) == 0
+
+
+def test_a_file_system_that_counts_nothing_says_nothing():
+    assert free_bytes(Path("/proc")) is None
+
+
+def test_a_disk_that_became_read_only_is_a_fault(small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    assert fault(small_disk) == "Read-only file system"
 
 
 def test_a_folder_that_is_gone_is_a_fault(tmp_path):

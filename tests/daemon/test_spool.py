@@ -14,7 +14,7 @@ from daemon import spool
 from daemon.config import WatchConfig
 from daemon.errors import DaemonCode
 from daemon.roots import Root
-from daemon.spool import CannotSpool, ChangedWhileCopied, spool_arrival
+from daemon.spool import CannotSpool, ChangedWhileCopied, DoesNotFit, spool_arrival
 from daemon.walk import walk
 from schema.records import ArrivalRecord
 
@@ -262,6 +262,38 @@ def test_a_full_disk_is_an_error_of_the_disk_and_no_change_of_the_file(folder, t
             spool_arrival(arrival, target, LIMIT)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_file_larger_than_what_is_free_is_not_begun(folder, target, monkeypatch):
+    (folder / "a.dm4").write_bytes(b"x" * 1001)
+    monkeypatch.setattr("daemon.space.free_bytes", lambda _: 1000)
+    with pytest.raises(DoesNotFit, match=r"needs 1001 bytes .*, and 1000 bytes are free\."):
+        spool_arrival(arrival_in(folder), target, LIMIT)
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize("free", [1000, None])
+def test_a_file_is_copied_where_it_fits_or_where_nobody_knows(folder, target, monkeypatch, free):
+    (folder / "a.dm4").write_bytes(b"x" * 1000)
+    monkeypatch.setattr("daemon.space.free_bytes", lambda _: free)
+    assert spool_arrival(arrival_in(folder), target, LIMIT).primary.stat().st_size == 1000
+
+
+def test_a_file_beyond_the_limit_is_refused_whatever_is_free(folder, target, monkeypatch):
+    (folder / "a.dm4").write_bytes(b"x" * 1001)
+    monkeypatch.setattr("daemon.space.free_bytes", lambda _: 0)
+    with pytest.raises(CannotSpool):
+        spool_arrival(arrival_in(folder), target, 1000)
+
+
+def test_a_disk_that_runs_full_in_mid_copy_says_what_the_file_needs(folder, target, monkeypatch):
+    """As a quota does: more is free than may be taken."""
+    (folder / "a.dm4").write_bytes(b"x" * 1000)
+    arrival = arrival_in(folder)
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(Path, "open", lambda *_: os.fdopen(full, "wb"))
+    with pytest.raises(DoesNotFit, match=r"needs 1000 bytes .*: No space left on device"):
+        spool_arrival(arrival, target, LIMIT)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,14 @@ from daemon import requests
 from daemon.clock import Clock
 from daemon.config import Config, StateConfig, WatchConfig
 from daemon.desk import Desk
-from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
+from daemon.errors import DaemonError, Exit, StateFolderLost
+from daemon.folders import Folders
+from daemon.orphans import Leftovers
 from daemon.outcomes import FileJob, Outcome, OutcomeKind
 from daemon.pulse import Pulse
 from daemon.supervisor import Moment, Supervisor
 from daemon.turns import boot_id
+from daemon.verdicts import Verdicts
 from schema import ledger, sessions, standing
 from schema.guard import Guard
 from schema.records import FileState
@@ -485,14 +488,95 @@ def test_a_database_lost_while_a_file_is_done_ends_the_daemon(daemon, folder):
     assert path.exists()
 
 
-def test_a_failing_disk_ends_the_daemon_and_a_damaged_database_needs_a_person(daemon):
-    for code, kind in ((sqlite3.SQLITE_IOERR, OperationalError), (sqlite3.SQLITE_CORRUPT, None)):
+def failure(code: int) -> OperationalError:
+    """What SQLAlchemy raises where SQLite fails with this code."""
+    orig = sqlite3.OperationalError("a failure")
+    orig.sqlite_errorcode = code
+    return OperationalError("COMMIT", {}, orig)
 
-        def assure(code: int = code) -> tuple[str, ...]:
-            orig = sqlite3.OperationalError("a failure")
-            orig.sqlite_errorcode = code
-            raise OperationalError("COMMIT", {}, orig)
 
-        daemon.assure = assure
-        with pytest.raises(kind or StateFolderError):
-            daemon.run(once=False)
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT])
+def test_a_failing_disk_or_a_damaged_database_ends_the_daemon(daemon, code):
+    def assure() -> tuple[str, ...]:
+        raise failure(code)
+
+    daemon.assure = assure
+    with pytest.raises(OperationalError):
+        daemon.run(once=False)
+
+
+def test_a_stop_while_another_program_has_the_database_is_a_plain_end(daemon, folder, caplog):
+    with daemon.owner.begin() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 20")
+    somebody = sqlite3.connect(daemon.state.database, isolation_level=None)
+    path = write(folder / "a.dm4")
+
+    def play(job: FileJob) -> OutcomeKind:
+        (daemon.state.spool / "a copy").touch()
+        somebody.execute("BEGIN IMMEDIATE")
+        daemon.supervisor.stop()
+        return OutcomeKind.DONE
+
+    daemon.player.play = play
+    try:
+        assert daemon.run(once=False) is Exit.DONE
+    finally:
+        somebody.close()
+    assert "the next start makes up for it" in caplog.text
+    assert list(daemon.state.spool.iterdir()) == []
+    assert daemon.entry(path).state is FileState.PROCESSING
+    daemon.player.play = lambda job: OutcomeKind.DONE
+    daemon.run()
+    assert (daemon.entry(path).state, daemon.entry(path).attempts) == (FileState.DONE, 0)
+
+
+def test_an_end_that_fails_leaves_an_empty_spool_too(daemon, folder, monkeypatch):
+    def fails(*_: object) -> None:
+        (daemon.state.spool / "a copy").touch()
+        raise failure(sqlite3.SQLITE_IOERR)
+
+    monkeypatch.setattr(Verdicts, "settle", fails)
+    write(folder / "a.dm4")
+    with pytest.raises(OperationalError):
+        daemon.run()
+    assert list(daemon.state.spool.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "room", "verb", "verdict", "attempts"),
+    [
+        (OutcomeKind.REFUSED, Leftovers, "ended", FileState.REFUSED, 0),
+        (OutcomeKind.CHANGED, Folders, "look_again", FileState.RETRY, 1),
+    ],
+)
+def test_a_verdict_is_written_once_though_what_follows_finds_the_database_busy(
+    daemon, folder, monkeypatch, kind, room, verb, verdict, attempts
+):
+    path = write(folder / "a.dm4")
+    follow = getattr(room, verb)
+    calls: list[object] = []
+
+    def busy_at_first(one: object, about: object) -> None:
+        calls.append(about)
+        if len(calls) == 1:
+            raise failure(sqlite3.SQLITE_BUSY)
+        follow(one, about)
+        daemon.supervisor.stop()
+
+    monkeypatch.setattr(room, verb, busy_at_first)
+    daemon.player.play = lambda job: kind
+    assert daemon.run(once=False) is Exit.DONE
+    assert len(calls) == 2
+    assert (daemon.entry(path).state, daemon.entry(path).attempts) == (verdict, attempts)
+    assert len(daemon.player.jobs) == 1
+
+
+def test_a_file_named_by_hand_that_is_gone_is_tried_no_more(daemon, tmp_path):
+    path = write(tmp_path / "by_hand.dm4")
+    values = {"paths": [str(path)]}
+    (file_id,) = Desk(daemon.owner, daemon.state).analyse(values, NOW)["ids"]
+    path.unlink()
+    daemon.player.play = lambda job: OutcomeKind.IO_FAILED
+    daemon.run(only=frozenset({file_id}))
+    assert len(daemon.player.jobs) == 1
+    assert (daemon.entry(path).state, daemon.entry(path).present) == (FileState.RETRY, False)
