@@ -19,7 +19,7 @@ from schema.records import ArrivalRecord, FileState
 from schema.serial import companions_from_json, companions_to_json
 from schema.tables import SourceFile
 
-_BATCH = 1000  # bound values per statement; SQLite allows 32,766
+_BATCH = 1024  # bound values per statement; SQLite allows 32,766
 _PATIENT = (FileState.SEEN, FileState.SETTLING, FileState.READY, FileState.RETRY)
 
 T = TypeVar("T")
@@ -106,9 +106,14 @@ def states(connection: Connection, ids: Sequence[int]) -> dict[int, FileState]:
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The items in parts that fit one statement."""
+    """The items in parts for `column IN (…)`, the last of a part repeated up to a power of two.
+
+    For every length SQLite prepares a statement, and keeps 128 of them: 15 MB before this.
+    """
     for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]
+        part = list(items[start : start + _BATCH])
+        length = 1 << (len(part) - 1).bit_length()
+        yield part + part[-1:] * (length - len(part))
 
 
 def stat_values(arrival: ArrivalRecord) -> dict[str, Any]:

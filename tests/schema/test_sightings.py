@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schema import ledger, sightings, standing
 from schema.records import Companion, FileState
@@ -129,3 +131,15 @@ def test_a_walk_of_many_files_is_answered_in_its_order(connection):
     assert [sighting.path for sighting in seen] == [found.path for found in arrivals]
     assert [s.change for s in seen[:4]] == [Change.SAME, Change.NEW, Change.SAME, Change.NEW]
     assert ledger.mark_absent(connection, b"/data", {s.path for s in seen[:2400]}) == 100
+
+
+@given(st.lists(st.integers(), max_size=3000))
+def test_batches_hold_every_item_and_nothing_else(items):
+    parts = list(sightings.batches(items))
+    assert set(items) == {item for part in parts for item in part}
+
+
+def test_batches_have_few_lengths():
+    """Each is a statement that SQLite keeps prepared."""
+    lengths = {len(part) for n in range(3000) for part in sightings.batches(range(n))}
+    assert lengths == {2**power for power in range(11)}
