@@ -342,9 +342,8 @@ class Intake:
         settled = self._tracker.settled(seconds)[:SETTLED_AT_ONCE]
         states = sightings.states(connection, [self._ids[path] for path in settled])
         for path in settled:
-            if (
-                states[self._ids[path]] in _UNSETTLED
-            ):  # else somebody asked for it before it had settled
+            # Else somebody asked for it before it had settled.
+            if states[self._ids[path]] in _UNSETTLED:
                 ledger.ready(connection, self._ids[path], self._latest[path], now)
             self._forget(path)
 
