@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.processes import children_of
 from tests.daemon.moments import wait_until
 
 SIMULATES = """
@@ -17,12 +18,6 @@ from analysis.simulation.dataset import simulate
 if __name__ == "__main__":
     simulate(Path(sys.argv[1]), fields=1000, seed=0, processes=2)
 """
-
-
-def children_of(pid: int) -> set[int]:
-    """Those that still run."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return {int(child) for child in listed}
 
 
 def runs(pid: int) -> bool:
@@ -41,7 +36,7 @@ def test_a_simulation_that_is_ended_leaves_nobody_behind(tmp_path: Path, end: si
     parent = subprocess.Popen(command, env=environment)
     try:
         wait_until(lambda: any((tmp_path / "fields").glob("field_*")), 120)
-        children = children_of(parent.pid)
+        children = set(children_of(parent.pid))
         assert len(children) >= 2
         parent.send_signal(end)
         parent.wait()

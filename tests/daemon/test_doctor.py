@@ -14,12 +14,12 @@ from daemon.doctor import examine
 from daemon.findings import Finding, Health
 from daemon.owning import own_state
 from daemon.roots import Root
-from schema import masks, store, watched
+from schema import store, watched
 from schema.records import WatchedFolderRecord
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
 from tests.daemon.results import result_of, seen
-from tests.schema.examples import origin
+from tests.schema.examples import leave_masks, origin
 
 
 class Patient:
@@ -35,16 +35,7 @@ class Patient:
         self.clock = SYSTEM_CLOCK
         record = result_of("1" * 64)
         with own_state(state.path, SYSTEM_CLOCK) as owned:
-            masks.write(
-                state.path,
-                record.analysis.mask_path,
-                labels=None,
-                probability=None,
-                probability_pixel_size_nm=None,
-                pixel_size_nm=0.02,
-                record=record,
-                origin=origin(),
-            )
+            leave_masks(state, record, origin())
             file_id = seen(owned.engine, b"/data/a.tif")
             with owned.engine.begin() as connection:
                 store.commit_results(connection, file_id, "a" * 64, [record], NOW)

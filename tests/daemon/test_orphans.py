@@ -15,12 +15,12 @@ from daemon.orphans import Leftovers, settle_orphans
 from daemon.outcomes import FileJob, Outcome, OutcomeKind
 from daemon.verdicts import Verdict
 from daemon.walk import single
-from schema import ledger, masks, queries, sightings, standing, store
+from schema import ledger, queries, sightings, standing, store
 from schema.checkup import strays
 from schema.records import PENDING_STATES, ArrivalRecord, FileState, ResultRecord
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
-from tests.schema.examples import origin, particle, result
+from tests.schema.examples import leave_masks, origin, particle, result
 
 LATER = NOW + timedelta(hours=1)
 
@@ -45,16 +45,7 @@ def leave(state: StateFolder, raw: Path, results: int = 1) -> Path:
         mtime_ns=status.st_mtime_ns,
         results=results,
     )
-    return masks.write(
-        state.path,
-        record.analysis.mask_path,
-        labels=None,
-        probability=None,
-        probability_pixel_size_nm=None,
-        pixel_size_nm=None,
-        record=record,
-        origin=came_from,
-    )
+    return leave_masks(state, record, came_from)
 
 
 def see(owner: Engine, raw: Path) -> int:

@@ -3,11 +3,12 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from schema import ledger, sightings, store
+from schema import ledger, masks, sightings, store
 from schema.records import (
     CLASS_NAMES,
     AnalysisRecord,
@@ -20,6 +21,7 @@ from schema.records import (
     ResultRecord,
     SessionRecord,
 )
+from schema.state import StateFolder
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 MORNING = SessionRecord(
@@ -163,6 +165,20 @@ def origin(name: str = "a.dm4") -> OriginRecord:
         size_bytes=1000,
         mtime_ns=1,
         file_sha256=sha256(name),
+    )
+
+
+def leave_masks(state: StateFolder, record: ResultRecord, came_from: OriginRecord) -> Path:
+    """The mask file of a result in which nothing was segmented, without a row."""
+    return masks.write(
+        state.path,
+        record.analysis.mask_path,
+        labels=None,
+        probability=None,
+        probability_pixel_size_nm=None,
+        pixel_size_nm=None,
+        record=record,
+        origin=came_from,
     )
 
 

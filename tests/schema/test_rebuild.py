@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from schema import masks, queries, standing
+from schema import queries, standing
 from schema.rebuild import rebuild
 from schema.records import FileState, ResultRecord
 from schema.state import StateFolder, prepare
-from tests.schema.examples import NOW, origin, particle, result
+from tests.schema.examples import NOW, leave_masks, origin, particle, result
 from tests.schema.memory import database_in_memory
 
 
@@ -31,16 +31,7 @@ def state(tmp_path: Path) -> StateFolder:
 
 def leave(state: StateFolder, record: ResultRecord, results: int | None = 1) -> None:
     """The mask file of a result; the last of its micrograph file tells how many there are."""
-    masks.write(
-        state.path,
-        record.analysis.mask_path,
-        labels=None,
-        probability=None,
-        probability_pixel_size_nm=None,
-        pixel_size_nm=None,
-        record=record,
-        origin=replace(origin(), results=results),
-    )
+    leave_masks(state, record, replace(origin(), results=results))
 
 
 def frame(index: int) -> ResultRecord:
