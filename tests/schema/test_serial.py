@@ -1,12 +1,13 @@
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schema.records import Companion, ResultRecord, SessionRecord
+from schema.records import Companion, OriginRecord, ResultRecord, SessionRecord
 from schema.serial import companions_from_json, companions_to_json, from_json, to_json
-from tests.schema.examples import NOW, particle, result
+from tests.schema.examples import NOW, origin, particle, result
 from tests.schema.strategies import paths, results
 
 
@@ -54,3 +55,13 @@ def test_a_feature_that_is_unknown_stays_unknown():
     record = result(particles=(particle(features={"intensity_mean": None}),))
     assert from_json(ResultRecord, to_json(record)) == record
     assert to_json(record) != to_json(replace(record, particles=()))
+
+
+def test_text_of_before_a_field_was_added_has_its_default():
+    """Mask files of earlier versions: an origin knew nothing of the number of results."""
+    plain = json.loads(to_json(origin()))
+    del plain["results"]
+    assert from_json(OriginRecord, json.dumps(plain)) == origin()
+    del plain["size_bytes"]
+    with pytest.raises(KeyError):
+        from_json(OriginRecord, json.dumps(plain))
