@@ -22,40 +22,40 @@ class Hourly:
 
 @dataclass(kw_only=True)
 class _Taken:
-    files: int = 0
     bytes: int = 0
-    entries: deque[tuple[float, int, int]] = field(default_factory=deque)
+    entries: deque[tuple[float, int]] = field(default_factory=deque)
 
 
 class Allowance:
-    """What each folder has brought within the last hour.
+    """What each folder has brought within the last hour; micrographs and other files apart.
+
+    A program that writes ten log files a second takes no room from the micrographs beside them.
 
     Args:
-        hourly: the most of it, by folder; no other folder has a limit.
+        hourly: the most of each, by folder; no other folder has a limit.
     """
 
     def __init__(self, hourly: Mapping[bytes, Hourly]) -> None:
         self._hourly = hourly
-        self._taken = {root: _Taken() for root in hourly}
+        self._taken = {(root, foreign): _Taken() for root in hourly for foreign in (False, True)}
 
-    def take(self, root: bytes, files: int, size_bytes: int, now: float) -> None:
-        """So many new files came from a folder."""
-        if root not in self._taken:
-            return
-        taken = self._taken[root]
-        taken.entries.append((now, files, size_bytes))
-        taken.files += files
-        taken.bytes += size_bytes
+    def take(self, root: bytes, size_bytes: int, now: float, foreign: bool) -> None:
+        """A new file came from a folder; `foreign`: it has no name of a micrograph."""
+        if root in self._hourly:
+            taken = self._taken[root, foreign]
+            taken.entries.append((now, size_bytes))
+            taken.bytes += size_bytes
 
     def spent(self, now: float) -> frozenset[bytes]:
-        """The folders that have to wait."""
-        return frozenset(root for root in self._taken if self._is_spent(root, now))
+        """The folders of which some files have to wait."""
+        return frozenset(key[0] for key in self._taken if self.is_spent(key[0], now, key[1]))
 
-    def _is_spent(self, root: bytes, now: float) -> bool:
-        taken = self._taken[root]
+    def is_spent(self, root: bytes, now: float, foreign: bool) -> bool:
+        """Whether new files of this folder and kind have to wait."""
+        if root not in self._hourly:
+            return False
+        taken = self._taken[root, foreign]
         while taken.entries and now - taken.entries[0][0] >= HOUR_SECONDS:
-            _, files, size_bytes = taken.entries.popleft()
-            taken.files -= files
-            taken.bytes -= size_bytes
+            taken.bytes -= taken.entries.popleft()[1]
         most = self._hourly[root]
-        return taken.files >= most.files or taken.bytes >= most.bytes
+        return len(taken.entries) >= most.files or taken.bytes >= most.bytes

@@ -113,7 +113,7 @@ class Folders:
     @property
     def unsettled(self) -> int:
         """Files that are still being written, as far as is known."""
-        return self._intake.unsettled
+        return self._intake.unsettled(self.absent)
 
     @property
     def have_been_walked(self) -> bool:

@@ -6,21 +6,21 @@ is queued once.
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy import Connection
 
 from analysis.errors import ErrorCode
 from analysis.readers import primary_of
+from daemon.afield import Afield, look_at
 from daemon.allowance import Allowance
-from daemon.bounded import DoesNotAnswer, within
+from daemon.bounded import DoesNotAnswer
 from daemon.names import printable
+from daemon.news import News, members
 from daemon.roots import Root, RootVanished
 from daemon.settle import SettleTracker, Stamp
-from daemon.walk import Walked, holds, is_gone, named, survey
+from daemon.walk import Walked, holds, is_gone, survey
 from daemon.watcher import Hint, HintKind
 from schema import ledger, sightings, standing
 from schema.records import ArrivalRecord, FileState, SessionRecord
@@ -28,11 +28,7 @@ from schema.sightings import Change, Sighting
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 2000  # so that a rush of files holds up nothing else
-FOLDERS_AT_ONCE = 200
-SETTLED_AT_ONCE = 200
-ANSWER_SECONDS = 2.0  # the main loop waits so long for a share that nobody watches
-AGAIN_SECONDS = 60.0
+SETTLED_AT_ONCE = 200  # so that a rush of files holds up nothing else
 
 _UNSETTLED = (FileState.SEEN, FileState.SETTLING)
 
@@ -60,31 +56,32 @@ class Intake:
         self._is_polled = is_polled
         self._ids: dict[bytes, int] = {}
         self._latest: dict[bytes, ArrivalRecord] = {}
-        self._heard: dict[bytes, dict[bytes, HintKind]] = {}
         self._foreign: set[bytes] = set()
         self._looked: dict[bytes, float] = {}
         self._vanished: set[bytes] = set()
-        self._news: dict[bytes, dict[bytes, HintKind]] = {}
-        self._turns: dict[bytes, None] = {}
-        self._out_of_reach: dict[bytes, float] = {}
+        self._news = News(tracker)
+        self._afield = Afield()
         self.session: tuple[int, SessionRecord] | None = None
 
-    @property
-    def unsettled(self) -> int:
-        """Files that are still being written, as far as is known; none where a root is gone.
+    def unsettled(self, absent: Set[bytes] = frozenset()) -> int:
+        """Files that are still being written, as far as is known; none in folders that are away.
 
         Nor those outside the roots that cannot be looked at now. News not yet followed count too.
+
+        Args:
+            absent: roots that do not answer, beside those that have vanished.
         """
-        count = len(self._news) + len(self._tracker) - len(self._out_of_reach)
-        if self._vanished:
-            gone = filter(self._is_vanished, self._tracker.folders())
-            count -= sum(len(self._tracker.paths_in(folder)) for folder in gone)
+        away = self._vanished | absent
+        count = len(self._news) + len(self._tracker) - len(self._afield)
+        if away:
+            folders = (f for f in self._tracker.folders() if self._lies_in(f, away))
+            count -= sum(len(self._tracker.paths_in(folder)) for folder in folders)
         return count
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is something to look at again."""
-        return bool(self._news) or len(self._tracker) > 0
+        return len(self._news) + len(self._tracker) > 0
 
     @property
     def vanished(self) -> frozenset[bytes]:
@@ -137,11 +134,11 @@ class Intake:
 
         No walk finds that one outside the roots is gone: where its folder is there, it is given up.
         """
-        folder, name = os.path.split(arrival.path)
+        folder = os.path.dirname(arrival.path)
         if self._waits_for_the_walk(folder):
             return
         try:
-            found = within(ANSWER_SECONDS, partial(named, folder, [name], arrival.root))[name]
+            found = look_at(arrival)
         except OSError:  # the next attempt says so
             return
         if not isinstance(found, OSError):
@@ -168,11 +165,9 @@ class Intake:
 
         Folders take turns: those that are not reached this time come first the next time.
         """
-        for hint in hints:
-            if hint.kind is not HintKind.WALK:
-                self._news.setdefault(os.path.dirname(hint.path), {})[hint.path] = hint.kind
-        for folder, names in self._places():
-            news, root = self._news.pop(folder, {}), self._root_of(folder)
+        self._news.add(hints)
+        for folder, names in self._news.places(self._waits_for_the_walk):
+            heard, root = self._news.take(folder), self._root_of(folder)
             try:
                 arrivals = survey(root, folder, names) if root else self._outside(folder, seconds)
             except DoesNotAnswer:  # what lies on the same share would not answer either
@@ -180,23 +175,8 @@ class Intake:
             except (RootVanished, OSError):  # the walk says so, once
                 continue
             self._drop_vanished(connection, folder, arrivals, seconds)
-            self._look(connection, arrivals, news, now, seconds)
+            self._look(connection, arrivals, heard, now, seconds)
         self._settle(connection, now, seconds)
-
-    def _places(self) -> Iterator[tuple[bytes, set[bytes]]]:
-        """Where to look now, and at which names: what was heard of, and what has not settled."""
-        self._turns |= dict.fromkeys((*self._news, *self._tracker.folders()))
-        folders, files = 0, 0
-        for folder in list(self._turns):
-            if folders >= FOLDERS_AT_ONCE or files >= MOST_AT_ONCE:
-                return
-            del self._turns[folder]
-            paths = (*self._news.get(folder, ()), *self._tracker.paths_in(folder))
-            names = {os.path.basename(path) for path in paths}
-            waits = folder not in self._news and self._waits_for_the_walk(folder)
-            if names and not waits:
-                folders, files = folders + 1, files + len(names)
-                yield folder, names
 
     def _waits_for_the_walk(self, folder: bytes) -> bool:
         """Whether nothing is to be asked of a folder here: its server may not answer."""
@@ -204,36 +184,15 @@ class Intake:
         return root is not None and (root.path in self._vanished or self._is_polled(root))
 
     def _outside(self, folder: bytes, seconds: float) -> list[ArrivalRecord]:
-        """What stands there now, in a folder outside the roots, of the files named by hand.
-
-        Those that cannot be looked at just now are out of reach for a while, and not gone.
-
-        Raises:
-            OSError: the folder is not there, or does not answer.
-        """
         paths = self._tracker.paths_in(folder)
-        due = [path for path in paths if self._out_of_reach.get(path, seconds) <= seconds]
-        if not due:
-            return []
-        self._out_of_reach.update(dict.fromkeys(due, seconds + AGAIN_SECONDS))
-        names = list(map(os.path.basename, due))
-        found = within(ANSWER_SECONDS, partial(named, folder, names))
-        arrivals: list[ArrivalRecord] = []
-        for path, name in zip(due, names, strict=True):
-            file = found[name]
-            if isinstance(file, ArrivalRecord):
-                arrivals.append(replace(file, root=self._latest[path].root))
-            elif not is_gone(file):
-                continue
-            del self._out_of_reach[path]
-        return arrivals
+        return self._afield.look(folder, {p: self._latest[p].root for p in paths}, seconds)
 
     def _root_of(self, folder: bytes) -> Root | None:
         return next((root for root in self._roots if holds(root, folder)), None)
 
-    def _is_vanished(self, folder: bytes) -> bool:
+    def _lies_in(self, folder: bytes, roots: Set[bytes]) -> bool:
         root = self._root_of(folder)
-        return root is not None and root.path in self._vanished
+        return root is not None and root.path in roots
 
     def _look(
         self,
@@ -246,7 +205,7 @@ class Intake:
         concerned = [
             arrival
             for arrival in arrivals
-            if arrival.path in self._tracker or not heard.keys().isdisjoint(_members(arrival))
+            if arrival.path in self._tracker or not heard.keys().isdisjoint(members(arrival))
         ]
         self._looked.update((arrival.path, seconds) for arrival in concerned)
         fresh = [arrival for arrival in concerned if arrival.path not in self._tracker]
@@ -254,10 +213,10 @@ class Intake:
         for arrival in concerned:
             if arrival.path not in self._tracker:
                 continue
-            kind = self._last_kind(arrival, heard)
+            kind = self._news.meaning(arrival, heard)
             if kind is HintKind.CHANGED:
                 self._tracker.modified(arrival.path)
-            elif not heard.keys().isdisjoint(_members(arrival)):
+            elif not heard.keys().isdisjoint(members(arrival)):
                 self._tracker.let_go(arrival.path)
             self._observe(arrival, seconds)
             if kind is HintKind.CLOSED:
@@ -282,7 +241,8 @@ class Intake:
             found = sightings.observe(connection, group, session_id, now)
             for arrival, sighting in zip(group, found, strict=True):
                 if sighting.change is Change.NEW:
-                    self._allowance.take(arrival.root, 1, arrival.size_bytes, seconds)
+                    foreign = _is_foreign(arrival)
+                    self._allowance.take(arrival.root, arrival.size_bytes, seconds, foreign)
                 self._place(connection, arrival, sighting, now, (seconds, looked_at))
             ledger.settle(connection, [sighting.source_file_id for sighting in found])
             seen.extend(found)
@@ -292,12 +252,13 @@ class Intake:
         self, connection: Connection, arrivals: Sequence[ArrivalRecord], seconds: float
     ) -> Sequence[ArrivalRecord]:
         """Without the new files of folders that have brought too many: they are found later."""
-        spent = self._allowance.spent(seconds)
-        if not spent:
+        late = {
+            a.path for a in arrivals if self._allowance.is_spent(a.root, seconds, _is_foreign(a))
+        }
+        if not late:
             return arrivals
-        late = [arrival.path for arrival in arrivals if arrival.root in spent]
-        known = sightings.known(connection, late)
-        return [a for a in arrivals if a.root not in spent or a.path in known]
+        known = sightings.known(connection, list(late))
+        return [a for a in arrivals if a.path not in late or a.path in known]
 
     def _place(
         self,
@@ -310,9 +271,9 @@ class Intake:
         if sighting.state not in _UNSETTLED:
             self._forget(arrival.path)
             return
-        name = os.fsdecode(os.path.basename(arrival.path))
-        if primary_of(name, ()) is None:
-            message = f"Files named *{os.path.splitext(name)[1]} are no micrographs."
+        if _is_foreign(arrival):
+            suffix = os.fsdecode(os.path.splitext(arrival.path)[1])
+            message = f"Files named *{suffix} are no micrographs."
             code = ErrorCode.UNKNOWN_SUFFIX
             ledger.refuse(connection, sighting.source_file_id, code, printable(message), now)
             self._foreign.add(arrival.path)  # a log file grows all day: once is enough
@@ -358,7 +319,7 @@ class Intake:
         gone = [
             path
             for path in self._tracker.paths_in(folder)
-            if path not in there and path not in self._out_of_reach
+            if path not in there and path not in self._afield
         ]
         ledger.set_present(connection, [self._ids[path] for path in gone], False)
         for path in gone:
@@ -369,22 +330,8 @@ class Intake:
         self._tracker.forget(path)
         self._ids.pop(path, None)
         self._latest.pop(path, None)
-        self._heard.pop(path, None)
-        self._out_of_reach.pop(path, None)
-
-    def _last_kind(
-        self, arrival: ArrivalRecord, heard: Mapping[bytes, HintKind]
-    ) -> HintKind | None:
-        """What the news of its files mean: closed only where nobody writes to any of them.
-
-        That a companion was closed says nothing about the primary file.
-        """
-        news = {path: heard[path] for path in _members(arrival) if path in heard}
-        known = self._heard.setdefault(arrival.path, {})
-        known.update(news)
-        if not news:
-            return None
-        return HintKind.CHANGED if HintKind.CHANGED in known.values() else known.get(arrival.path)
+        self._news.forget(path)
+        self._afield.forget(path)
 
     def _by_session(
         self, arrivals: Sequence[ArrivalRecord]
@@ -418,5 +365,6 @@ def _by_folder(paths: Iterable[bytes]) -> dict[bytes, list[bytes]]:
     return folders
 
 
-def _members(arrival: ArrivalRecord) -> tuple[bytes, ...]:
-    return (arrival.path, *(companion.path for companion in arrival.companions))
+def _is_foreign(arrival: ArrivalRecord) -> bool:
+    """Whether it has no name of a micrograph, as a log file has none."""
+    return primary_of(os.fsdecode(os.path.basename(arrival.path)), ()) is None

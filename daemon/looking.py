@@ -29,7 +29,7 @@ def live(config: Config, svg: Path | None, size: str) -> int:
         return 0
     width, height = _size(size)
     state, engine = open_for_reading(path)
-    save_svg(Eyes(engine, state.path, SYSTEM_CLOCK).look(None), svg, width, height)
+    save_svg(Eyes(engine, state, SYSTEM_CLOCK).look(None), svg, width, height)
     return 0
 
 

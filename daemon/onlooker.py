@@ -19,7 +19,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.clock import Clock
+from daemon.errors import StateFolderError
 from daemon.live import LiveView
+from daemon.lock import is_owned
+from daemon.notices import posted
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
 from daemon.snapshot import MicrographLine, Moment, SessionLine, Snapshot
 from schema import queries, sessions, standing
@@ -27,6 +30,7 @@ from schema.errors import SchemaError
 from schema.population import Population
 from schema.queries import RestingFile, Scope
 from schema.records import BundleRecord, SessionRecord
+from schema.state import StateFolder
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +48,16 @@ class Eyes:
 
     Args:
         engine: read-only.
-        state_folder: shown.
+        state: shown, and where a daemon in another process posts its warnings.
         clock: wall clock and monotonic clock.
         bundle: the model at work; None takes the one of the newest result.
     """
 
     def __init__(
-        self, engine: Engine, state_folder: Path, clock: Clock, bundle: BundleRecord | None = None
+        self, engine: Engine, state: StateFolder, clock: Clock, bundle: BundleRecord | None = None
     ) -> None:
         self._engine = engine
-        self._state_folder = state_folder
+        self._state = state
         self._clock = clock
         self._bundle = bundle
         self._started_at = clock.utc()
@@ -73,7 +77,7 @@ class Eyes:
                 now=now,
                 started_at=self._started_at if moment else None,
                 software_version=version("fringewatch"),
-                state_folder=self._state_folder,
+                state_folder=self._state.path,
                 folders=moment.folders if moment else (),
                 session=_session_line(opened[1]) if opened else None,
                 bundle=bundle_line(bundle) if bundle else None,
@@ -85,9 +89,15 @@ class Eyes:
                 seconds_since_last=(now - last).total_seconds() if last else None,
                 recent=tuple(map(_line, queries.resting_files(connection, RECENT))),
                 population=self._reckon(connection, opened[1] if opened else None, done),
-                warnings=moment.warnings if moment else (),
+                warnings=moment.warnings if moment else self._posted(),
                 finished=moment.finished if moment else False,
             )
+
+    def _posted(self) -> tuple[str, ...]:
+        try:
+            return posted(self._state) if is_owned(self._state.path) else ()
+        except StateFolderError:  # this user may not know
+            return ()
 
     def _rate(self, connection: Connection, now: datetime, at_work: bool) -> float | None:
         window = min(RATE_WINDOW, now - self._started_at) if at_work else RATE_WINDOW
@@ -155,7 +165,7 @@ def follow(
 ) -> None:
     """Show a state folder until interrupted."""
     state, engine = open_for_reading(path)
-    eyes = Eyes(engine, state.path, clock)
+    eyes = Eyes(engine, state, clock)
     with LiveView(console) as view:
         onlooker = Onlooker(eyes, view)
         onlooker.start()

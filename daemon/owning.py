@@ -74,7 +74,7 @@ def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
             folder = prepare(path)
             migrate.upgrade(folder.database, clock.utc())
         except (SchemaError, SQLAlchemyError, OSError) as error:
-            raise _refusal(error) from error
+            raise _refusal(path, error) from error
         engine = database.writer(folder.database)
         guard = Guard(folder.database)
         guard.watch(engine)
@@ -82,14 +82,16 @@ def own_state(path: Path, clock: Clock) -> Iterator[OwnedState]:
             yield OwnedState(folder=folder, engine=engine, lock=lock, guard=guard)
         except DatabaseError as error:
             if database.is_damaged(error):
-                raise _damaged(folder, error) from error
+                raise _damaged(folder.database, error) from error
             raise
         finally:
             database.put_to_rest(engine)
 
 
-def _refusal(error: Exception) -> DaemonError:
+def _refusal(path: Path, error: Exception) -> DaemonError:
     """A person is needed, unless it may pass by itself: then the service manager tries again."""
+    if isinstance(error, DBAPIError) and database.is_damaged(error):
+        return _damaged(StateFolder(path).database, error)
     passing = isinstance(error, DatabaseBusy)
     if isinstance(error, DBAPIError):
         passing = database.is_passing(error) or database.is_disk_failure(error)
@@ -98,9 +100,9 @@ def _refusal(error: Exception) -> DaemonError:
     return DaemonError(str(error)) if passing else StateFolderError(str(error))
 
 
-def _damaged(folder: StateFolder, error: DatabaseError) -> StateFolderError:
+def _damaged(path: Path, error: DBAPIError) -> StateFolderError:
     return StateFolderError(
-        f"{folder.database} is damaged ({error.orig}): run `fringewatch rebuild`, which makes a "
+        f"{path} is damaged ({error.orig}): run `fringewatch rebuild`, which makes a "
         "new database from the mask files"
     )
 

@@ -21,6 +21,7 @@ from daemon.errors import DaemonError, Misused
 from daemon.findings import Finding, Health
 from daemon.lock import is_owned
 from daemon.names import printable
+from daemon.notices import posted
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
 from schema import queries, sessions, standing
 from schema.population import Population, to_json_values
@@ -39,6 +40,7 @@ def status(config: Config, as_json: bool) -> None:
         troubled = queries.problems(connection, PROBLEMS)
         opened = sessions.open_session(connection)
     running = is_owned(state.path)
+    warnings = posted(state) if running else ()
     if as_json:
         _print_json(
             {
@@ -46,6 +48,7 @@ def status(config: Config, as_json: bool) -> None:
                 "running": running,
                 "session": opened[1].name if opened else None,
                 "ledger": asdict(counts),
+                "warnings": warnings,
                 "problems": [_problem(file) for file in troubled],
             }
         )
@@ -58,6 +61,8 @@ def status(config: Config, as_json: bool) -> None:
         f"{value} {name}" for name, value in asdict(counts).items() if name != "seen"
     )
     out.print(f"files         {counts.seen} seen = {parts}")
+    for warning in warnings:
+        out.print(f"warning       {printable(warning)}", soft_wrap=True)
     if troubled:
         table = Table("file", "state", "code", "reason", box=None, pad_edge=False)
         for file in troubled:

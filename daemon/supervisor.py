@@ -7,7 +7,6 @@ only set a flag.
 import contextlib
 import logging
 import os
-import re
 import shutil
 import time
 from collections import deque
@@ -28,6 +27,7 @@ from daemon.holds import Holds
 from daemon.ladder import ONCE_IO_TRIES
 from daemon.lookout import Lookout
 from daemon.names import printable
+from daemon.notices import Notices
 from daemon.notify import READY, STOPPING, extend_timeout, notify, status
 from daemon.orphans import Leftovers, settle_orphans
 from daemon.outcomes import Outcome, OutcomeKind
@@ -53,8 +53,6 @@ STOP_GRACE_SECONDS = 15.0
 LOADING_SECONDS = 5.0
 STATUS_SECONDS = 10.0
 TURN_SECONDS = 60.0
-
-_FIGURE = re.compile(r"\b[\d.]+%")  # a share of a disk moves all day: once is enough
 
 
 class Supervisor:
@@ -97,7 +95,7 @@ class Supervisor:
         self.pulse = runner.pulse
         self._holds = Holds(0.0 if once else config.limits.min_free_fraction)
         self._own_warnings: tuple[str, ...] = ()
-        self._state_warnings: tuple[str, ...] = ()
+        self._notices = Notices(owned.folder)
         self._turns = Turns(config, owned.engine, accepts_suspects=once, only=only)
         self._folders = Folders(
             config,
@@ -148,6 +146,7 @@ class Supervisor:
     def _start(self) -> None:
         self._beat()
         self._empty_spool()
+        self._notices.take_down()  # those of one that was killed
         requests.open_folder(self._state.path)
         now = self._clock.utc()
         with self._engine.begin() as connection:
@@ -236,25 +235,13 @@ class Supervisor:
         words = (
             f"{found.done} done, {found.pending} waiting, {found.retry} to retry, {failed} failed"
         )
-        notify(status("; ".join((words, *self._state_warnings))))
+        notify(status("; ".join((words, *self._notices.current))))
 
     def _look_after_state(self) -> None:
         warnings = self._owned.assure()
         self._holds.looked(free_share(self._state.path))
         self._own_warnings = warnings + self._holds.warnings()
-        self._tell()
-
-    def _tell(self) -> None:
-        """Log what has begun to keep micrographs waiting, and what does so no more."""
-        before = {_FIGURE.sub("", warning): warning for warning in self._state_warnings}
-        self._state_warnings = self._warnings()
-        now = {_FIGURE.sub("", warning): warning for warning in self._state_warnings}
-        for words, warning in now.items():
-            if words not in before:
-                log.warning("%s", warning)
-        for words, warning in before.items():
-            if words not in now:
-                log.info("this is over: %s", warning)
+        self._notices.tell(self._warnings())
 
     def _warnings(self) -> tuple[str, ...]:
         return self._own_warnings + self._folders.warnings()
@@ -267,6 +254,7 @@ class Supervisor:
             self._finish_last()
             self._show(replace(self._moment(), finished=True))
         finally:
+            self._notices.take_down()
             with contextlib.suppress(OSError):  # the state folder may be gone
                 self._empty_spool()
 
@@ -336,7 +324,7 @@ class Supervisor:
 
     def _left_over(self) -> bool:
         """Whether files, or whole folders, could not be read in this run."""
-        self._tell()
+        self._notices.tell(self._warnings())
         if self._folders.absent or self._folders.unwalked:
             return True
         with self._engine.begin() as connection:

@@ -245,7 +245,7 @@ class Watcher:
     def _must_poll(self, root: Root) -> bool:
         if self._poll != "auto":
             return self._poll == "always"
-        kind = mount_of(Path(os.fsdecode(root.path))).file_system
+        kind = mount_of(Path(os.fsdecode(root.path))).file_system  # asks nothing of the folder
         if is_network(kind):
             words = "%s lies on %s, which sends no events: it is polled"
             log.warning(words, printable(root.path), kind)

@@ -3,12 +3,13 @@
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+from sqlalchemy.exc import OperationalError
 
 from daemon import logs
 from daemon.assembly import bundle_manifest, supervisor
@@ -25,6 +26,7 @@ from daemon.reading import open_for_reading
 from daemon.record import bundle_record
 from daemon.requests import sweep
 from daemon.snapshot import Moment
+from schema.engine import is_passing
 from schema.errors import DatabaseLost
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def watch(
         _give_up_writing_elsewhere(config)
         sweep(owned.folder.path, SYSTEM_CLOCK.utc().timestamp())
         with (
-            _session(owned, session),
+            session_while(owned, session),
             _onlooker(config, owned, view, drawn) as show,
             supervisor(config, owned, SYSTEM_CLOCK, once=once, show=show) as running,
         ):
@@ -75,7 +77,7 @@ def _give_up_writing_elsewhere(config: Config) -> None:
 
 
 @contextmanager
-def _session(owned: OwnedState, values: Mapping[str, Any] | None) -> Iterator[None]:
+def session_while(owned: OwnedState, values: Mapping[str, Any] | None) -> Iterator[None]:
     """A session as long as the daemon, where one was asked for."""
     if values is None:
         yield
@@ -85,8 +87,18 @@ def _session(owned: OwnedState, values: Mapping[str, Any] | None) -> Iterator[No
     try:
         yield
     finally:
-        with suppress(DaemonError, DatabaseLost):  # somebody has ended it already, or all of it
+        try:
             desk.end_session({"uuid": started["uuid"]}, SYSTEM_CLOCK.utc())
+        except (DaemonError, DatabaseLost):
+            pass  # somebody has ended it already, or all of it
+        except OperationalError as error:
+            if not is_passing(error):
+                raise
+            log.warning(
+                "the session stays open, as the database cannot be written now (%s): end it with "
+                "`fringewatch session end`",
+                error.orig,
+            )
 
 
 @contextmanager
@@ -100,7 +112,7 @@ def _onlooker(
     bundle = bundle_record(bundle_manifest(config))
     state, engine = open_for_reading(owned.folder.path)
     with view:
-        onlooker = Onlooker(Eyes(engine, state.path, SYSTEM_CLOCK, bundle), view)
+        onlooker = Onlooker(Eyes(engine, state, SYSTEM_CLOCK, bundle), view)
         onlooker.start()
         try:
             yield onlooker.show

@@ -100,12 +100,15 @@ def _version_of(path: Path) -> int:
 def _back_up(path: Path, found: int, now: datetime) -> Path:
     """A whole copy, or none: a process killed meanwhile leaves nothing under this name."""
     backup = path.with_name(f"{path.name}.schema-{found}-{now:%Y%m%dT%H%M%SZ}.backup")
-    with (
-        replacing(backup) as unfinished,
-        closing(sqlite3.connect(path)) as source,
-        closing(sqlite3.connect(unfinished)) as target,
-    ):
-        source.backup(target)
+    try:
+        with (
+            replacing(backup) as unfinished,
+            closing(sqlite3.connect(path)) as source,
+            closing(sqlite3.connect(unfinished)) as target,
+        ):
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise DatabaseBusy(f"{path.name} cannot be copied before it is changed: {error}") from error
     return backup
 
 

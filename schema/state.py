@@ -6,6 +6,7 @@ DIR/masks/              one HDF5 file per analysed image
 DIR/sessions/           one JSON file per session
 DIR/bundles/            models that were taken in; made by the first of them
 DIR/spool/              copies being read
+DIR/notices             what a daemon at work warns of
 """
 
 from dataclasses import dataclass
@@ -52,6 +53,11 @@ class StateFolder:
     def spool(self) -> Path:
         """The folder of the copies being read."""
         return self.path / "spool"
+
+    @property
+    def notices(self) -> Path:
+        """The file of the warnings of a daemon at work."""
+        return self.path / "notices"
 
 
 def prepare(path: Path) -> StateFolder:

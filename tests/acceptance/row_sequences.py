@@ -254,7 +254,7 @@ class Acquisition(RuleBasedStateMachine):
 
     def all_is_done(self):
         with self.owner.begin() as connection:
-            assert self.intake.unsettled == 0
+            assert self.intake.unsettled() == 0
             assert standing.unfinished(connection) == 0
             query = "SELECT path, state, mtime_ns FROM source_file WHERE present = 1"
             rows = connection.exec_driver_sql(query + " AND state <> 'superseded'").all()

@@ -134,6 +134,29 @@ def test_a_folder_that_hangs_holds_up_no_other(two, monkeypatch):
     assert two.folders.warnings() == ()
 
 
+def test_what_is_written_in_a_folder_that_hangs_is_not_waited_for(two, monkeypatch):
+    goes_on = threading.Event()
+    for each in (two.first, two.second):
+        (each / "a.dm4").touch()
+    two.make(Lookout).start()
+
+    def both_are_known() -> bool:
+        two.turn()
+        return two.folders.unsettled == 2
+
+    wait_until(both_are_known)
+    monkeypatch.setattr(lookout, "walk", lambda *_: goes_on.wait(60))
+    two.folders.walk_all()
+
+    def nothing_is_waited_for() -> bool:
+        two.seconds += SILENT_SECONDS + 1
+        two.folders.watch()
+        return two.folders.unsettled == 0
+
+    wait_until(nothing_is_waited_for)
+    goes_on.set()
+
+
 def test_a_walk_that_failed_is_made_again_and_nothing_is_gone_for_it(two, monkeypatch):
     path = two.first / "a.dm4"
     path.touch()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from daemon.allowance import HOUR_SECONDS, Allowance, Hourly
 from daemon.bounded import DoesNotAnswer
 from daemon.config import WatchConfig
 from daemon.descent import open_below
@@ -29,11 +30,18 @@ from tests.daemon.test_walk import calls_made
 class Watch:
     """An intake over one folder, and what happens to it second by second."""
 
-    def __init__(self, connection: Connection, root: Root, *, polled: bool = False) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        root: Root,
+        allowance: Allowance | None = None,
+        *,
+        polled: bool = False,
+    ) -> None:
         self.connection = connection
         self.root = root
         self.seconds = 1000.0
-        self.intake = Intake([root], SettleTracker(2.0, 10.0), lambda _: polled)
+        self.intake = Intake([root], SettleTracker(2.0, 10.0), lambda _: polled, allowance)
 
     @property
     def now(self):
@@ -245,7 +253,7 @@ def test_a_file_outside_the_roots_settles_too_once_it_changed(watch, tmp_path):
     path = write(tmp_path / "by_hand.dm4")
     arrival = single(os.fsencode(path))
     watch.intake.look_again(watch.connection, arrival, watch.now, watch.seconds)
-    assert watch.intake.unsettled == 1
+    assert watch.intake.unsettled() == 1
     watch.wait(5.0)
     append(path)
     watch.wait(9.5)
@@ -262,7 +270,7 @@ def test_a_file_outside_the_roots_settles_though_the_daemon_was_killed_meanwhile
     again = Watch(watch.connection, watch.root)
     for _ in range(2):
         again.intake.take_up(again.connection, again.seconds)
-    assert again.intake.unsettled == 1
+    assert again.intake.unsettled() == 1
     again.wait(11.0)
     assert again.state(path) is FileState.READY
     path.unlink()
@@ -276,7 +284,7 @@ def test_a_file_outside_the_roots_that_vanishes_is_given_up(watch, tmp_path):
     path.unlink()
     watch.intake.look_again(watch.connection, arrival, watch.now, watch.seconds)
     watch.wait(1.0)
-    assert watch.intake.unsettled == 0
+    assert watch.intake.unsettled() == 0
     assert not watch.entry(path).present
 
 
@@ -329,11 +337,11 @@ def test_a_file_outside_the_roots_that_is_out_of_reach_is_not_gone(
         path.parent.rename(away)
     else:
         error = OSError(errno.EIO, "sick") if why == "sick" else DoesNotAnswer("no answer")
-        monkeypatch.setattr("daemon.intake.named", _failing(error, path))
+        monkeypatch.setattr("daemon.afield.named", _failing(error, path))
     tried_again(watch, path)
     watch.hear()
     assert watch.entry(path).present
-    assert watch.intake.unsettled == 0
+    assert watch.intake.unsettled() == 0
     watch.wait(30.0)
     if why == "pulled out":
         away.rename(path.parent)
@@ -363,7 +371,7 @@ def test_a_share_that_does_not_answer_is_asked_once_a_minute(watch, folder, tmp_
         asked.append(watch.seconds)
         raise DoesNotAnswer("no answer")
 
-    monkeypatch.setattr("daemon.intake.named", look)
+    monkeypatch.setattr("daemon.afield.named", look)
     inside = write(folder / "a.dm4")
     watch.walk()
     watch.wait(90.0)
@@ -375,13 +383,13 @@ def test_a_share_that_does_not_answer_is_asked_once_a_minute(watch, folder, tmp_
 def test_a_file_that_vanishes_before_it_settled_is_no_longer_waited_for(watch, folder, how):
     path = write(folder / "a.dm4")
     watch.walk()
-    assert watch.intake.unsettled == 1
+    assert watch.intake.unsettled() == 1
     path.unlink()
     if how == "look":
         watch.hear()
     else:
         watch.walk()
-    assert watch.intake.unsettled == 0
+    assert watch.intake.unsettled() == 0
     found = watch.entry(path)
     assert (found.state, found.present) == (FileState.SETTLING, False)
     watch.settle()
@@ -420,7 +428,7 @@ def test_what_is_no_file_of_a_microscope_is_refused_at_once(watch, folder, name)
     found = watch.entry(path)
     assert (found.state, found.error_code) == (FileState.REFUSED, "unknown_suffix")
     assert "\n" not in found.error_message
-    assert watch.intake.unsettled == 0
+    assert watch.intake.unsettled() == 0
 
 
 def test_a_log_file_that_grows_all_day_is_refused_once(watch, folder):
@@ -430,6 +438,28 @@ def test_a_log_file_that_grows_all_day_is_refused_once(watch, folder):
         append(path)
         watch.hear((HintKind.CHANGED, path), (HintKind.CLOSED, path))
     assert (watch.counts.seen, watch.counts.refused) == (1, 1)
+
+
+def test_log_files_take_no_room_from_the_micrographs_beside_them(connection, folder):
+    root = Root.of(WatchConfig(folder=folder))
+    hourly = {root.path: Hourly(files=2, bytes=10**9)}
+    watch = Watch(connection, root, Allowance(hourly))
+    for number in range(3):
+        write(folder / f"session{number}.log")
+    watch.walk()
+    assert watch.counts.refused == 3  # of one walk
+    write(folder / "session3.log")
+    watch.walk()
+    assert watch.counts.refused == 3
+    first, second = write(folder / "a.dm4"), write(folder / "b.dm4")
+    watch.settle()
+    write(folder / "c.dm4")
+    watch.settle()
+    assert (watch.counts.refused, watch.counts.pending) == (3, 2)
+    assert watch.state(first) is watch.state(second) is FileState.READY
+    watch.wait(HOUR_SECONDS)
+    watch.settle()
+    assert (watch.counts.refused, watch.counts.pending) == (4, 3)
 
 
 def test_an_unmounted_root_freezes_its_files(connection, folder):
@@ -447,7 +477,7 @@ def test_an_unmounted_root_freezes_its_files(connection, folder):
     watch.hear((HintKind.CHANGED, settling))
     assert (watch.entry(settled), watch.entry(settling)) == before
     assert watch.intake.vanished == {root.path}
-    assert watch.intake.unsettled == 0
+    assert watch.intake.unsettled() == 0
     assert standing.next_ready(connection, watch.now, 9, frozen=watch.intake.vanished) == ()
 
     folder.with_name("elsewhere").rename(folder)
@@ -466,6 +496,14 @@ def test_an_empty_mount_point_in_place_of_the_share_freezes_its_files(connection
     unmounted = Watch(connection, below)
     unmounted.walk()
     assert watch.entry(path).present
+
+
+def test_a_folder_that_does_not_answer_has_nothing_to_wait_for(watch, folder):
+    write(folder / "a.dm4")
+    watch.walk()
+    assert watch.intake.unsettled() == 1
+    assert watch.intake.unsettled(absent={os.fsencode(folder)}) == 0
+    assert watch.intake.unsettled(absent={b"/other"}) == 1
 
 
 @pytest.mark.parametrize(("errno", "present"), [(5, True), (116, True), (13, False)])
@@ -557,7 +595,7 @@ def test_a_file_asked_for_by_hand_before_it_settled_is_left_to_its_worker(watch,
     ledger.begin(watch.connection, file_id, "boot", 1, watch.now)
     watch.wait(11.0)
     assert watch.state(path) is FileState.PROCESSING
-    assert watch.intake.unsettled == 0
+    assert watch.intake.unsettled() == 0
 
 
 def test_in_a_polled_root_only_the_walk_looks(connection, folder):
@@ -708,11 +746,11 @@ def test_a_look_at_many_folders_costs_so_much_a_file(watch, folder):
 
 
 def test_folders_take_turns_and_no_news_is_lost(watch, folder, monkeypatch):
-    monkeypatch.setattr("daemon.intake.FOLDERS_AT_ONCE", 2)
+    monkeypatch.setattr("daemon.news.FOLDERS_AT_ONCE", 2)
     paths = in_folders(folder, 5)
     watch.hear(*((HintKind.CLOSED, path) for path in paths))
     assert watch.counts.seen == 2
-    assert watch.intake.unsettled == 5
+    assert watch.intake.unsettled() == 5
     watch.hear()
     assert watch.counts.seen == 4
     watch.hear()
@@ -722,7 +760,7 @@ def test_folders_take_turns_and_no_news_is_lost(watch, folder, monkeypatch):
 
 
 def test_a_rush_in_one_folder_does_not_keep_another_from_settling(watch, folder, monkeypatch):
-    monkeypatch.setattr("daemon.intake.FOLDERS_AT_ONCE", 1)
+    monkeypatch.setattr("daemon.news.FOLDERS_AT_ONCE", 1)
     busy, quiet = in_folders(folder, 2)
     watch.walk()
     for _ in range(30):

@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.clock import Clock
+from daemon.lock import owned
+from daemon.notices import Notices
 from daemon.onlooker import Eyes
 from daemon.snapshot import Moment
 from schema import engine as database
@@ -32,7 +34,7 @@ def hands() -> Hands:
 
 @pytest.fixture
 def eyes(owner: Engine, state: StateFolder, hands: Hands) -> Eyes:
-    return Eyes(database.reader(state.database), state.path, hands.clock)
+    return Eyes(database.reader(state.database), state, hands.clock)
 
 
 def test_an_empty_state_is_an_empty_picture(eyes):
@@ -102,3 +104,11 @@ def test_a_file_analysed_anew_is_seen_though_as_many_are_done(eyes, owner, hands
         )
     hands.seconds = 5.0
     assert eyes.look(None).population is not first
+
+
+def test_a_daemon_in_another_process_tells_its_warnings(eyes, state):
+    Notices(state).tell(["/data is not there"])
+    assert eyes.look(None).warnings == ()
+    with owned(state.path):
+        assert eyes.look(None).warnings == ("/data is not there",)
+        assert eyes.look(AT_WORK).warnings == ()  # its own count where it is this process

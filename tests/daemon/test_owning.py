@@ -17,6 +17,8 @@ from daemon.errors import DaemonError, Exit, StateFolderError, StateFolderLost
 from daemon.folders import opened_roots
 from daemon.owning import OwnedState, own_state
 
+OLD_DATABASE = Path(__file__).parents[1] / "schema" / "databases" / "schema_1.sql"
+
 
 def made(tmp_path: Path) -> Path:
     """A state folder that was owned before."""
@@ -90,6 +92,25 @@ def test_a_database_that_proves_damaged_while_it_is_owned_needs_a_person(tmp_pat
         opened_roots(config, owned.engine)
     assert error.value.exit_code is Exit.NEEDS_A_PERSON
     assert "sqlalche.me" not in str(error.value)
+
+
+@pytest.mark.parametrize("table", ["source_file", "sqlite_schema"])
+def test_a_database_that_proves_damaged_when_it_is_migrated_needs_a_person(tmp_path, table):
+    state = tmp_path / "state"
+    state.mkdir()
+    database = state / "fringewatch.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(OLD_DATABASE.read_text(encoding="utf-8"))
+    if table == "sqlite_schema":
+        with database.open("r+b") as file:
+            file.seek(100)
+            file.write(b"\xff" * 1000)  # where the first page keeps its cells
+    else:
+        damage(database, table)
+    found = refusal(state)
+    assert found.exit_code is Exit.NEEDS_A_PERSON
+    assert "fringewatch rebuild" in str(found)
+    assert "sqlalche.me" not in str(found)
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR])

@@ -12,6 +12,7 @@ from daemon import reporting
 from daemon.config import Config, StateConfig
 from daemon.errors import DaemonError, Exit, Misused
 from daemon.lock import owned
+from daemon.notices import Notices
 from schema import ledger, queries
 from schema.records import CLASS_NAMES
 from schema.state import StateFolder
@@ -67,10 +68,17 @@ def test_status_for_people_shows_the_same_sum_and_no_raw_escapes(measured, confi
     assert r"\x0alines" in text
 
 
-def test_status_tells_whether_a_daemon_runs(measured, config, capsys):
+def test_status_tells_whether_a_daemon_runs_and_what_it_warns_of(measured, config, state, capsys):
+    Notices(state).tell(["only 4.0% of the disk is free"])
     with owned(config.state.folder):
         reporting.status(config, as_json=True)
-    assert json.loads(printed(capsys))["running"]
+        found = json.loads(printed(capsys))
+        reporting.status(config, as_json=False)
+    assert found["running"]
+    assert found["warnings"] == ["only 4.0% of the disk is free"]
+    assert "warning       only 4.0% of the disk is free\n" in printed(capsys)
+    reporting.status(config, as_json=True)
+    assert json.loads(printed(capsys))["warnings"] == []  # nobody is there who would take it down
 
 
 def test_summary_as_json_has_the_promised_names(measured, config, capsys):

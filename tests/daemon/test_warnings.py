@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from daemon import supervisor
 from daemon.config import Config, StateConfig, WatchConfig
 from daemon.errors import Exit
+from daemon.notices import posted
 from schema.records import FileState
 from schema.state import StateFolder
 from tests.daemon.test_supervisor import Daemon, write
@@ -96,3 +97,22 @@ def test_a_disk_that_fills_is_logged_once_and_not_with_every_figure(daemon, monk
     assert "only 4.0% of the disk" in caplog.text
     assert caplog.text.count("of the disk of the state folder is free") == 1
     assert "only 4.0%" not in daemon.moments[-1].warnings[0]
+
+
+def test_warnings_are_posted_for_other_processes_while_the_daemon_runs(daemon, folder, state):
+    away, seen = folder.with_name("away"), dict[float, tuple[str, ...]]()
+
+    def tick(seconds: float) -> None:
+        seen[seconds] = posted(state)
+        if seconds == 100:
+            folder.rename(away)
+        if seconds == 200:
+            daemon.supervisor.stop()
+
+    state.notices.write_text("of one that was killed\n", encoding="utf-8")
+    daemon.on_tick = tick
+    daemon.run(once=False)
+    assert seen[100] == ()
+    assert seen[200] == (f"{folder} is not there; its files are left as they were",)
+    assert posted(state) == ()
+    assert not state.notices.exists()
