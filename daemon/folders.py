@@ -24,6 +24,7 @@ from daemon.settle import SettleTracker
 from daemon.snapshot import WatchedFolder
 from daemon.watcher import Hint, Watcher
 from schema import watched
+from schema.engine import without_waiting
 from schema.records import ArrivalRecord, SessionRecord, WatchedFolderRecord
 
 FILES_AT_ONCE = 2000
@@ -74,6 +75,7 @@ class Folders:
     ) -> None:
         self._config = config
         self._engine = engine
+        self._sighting = without_waiting(engine)  # what lies there can be looked at again
         self._clock = clock
         self._strays = strays
         self._beat = beat
@@ -236,7 +238,7 @@ class Folders:
                 self._intake.take_up(connection, self._clock.monotonic())
 
     def _look_at(self, hints: list[Hint]) -> None:
-        with self._engine.begin() as connection:
+        with self._sighting.begin() as connection:
             self._intake.hear(connection, hints, *self._now())
 
     def _ask(self, its: _Looked) -> None:
@@ -253,7 +255,7 @@ class Folders:
             self._intake.find(root)
             for start in range(0, len(walked.arrivals), FILES_AT_ONCE):
                 part = walked.arrivals[start : start + FILES_AT_ONCE]
-                with self._engine.begin() as connection:
+                with self._sighting.begin() as connection:
                     self._intake.take_in_walked(connection, part, finding.begun, *self._now())
                 self._beat()
             with self._engine.begin() as connection:

@@ -26,13 +26,12 @@ def writer(path: Path) -> Engine:
     """The engine of the process that owns the database; makes the file where there is none.
 
     Every transaction begins as a writing one: a reading one that is upgraded later fails at
-    once, whatever the busy timeout says. `synchronous=FULL` keeps commits over a power loss.
+    once, whatever the busy timeout says. Commits are kept over a power loss (`synchronous=FULL`).
     """
 
     def connect() -> sqlite3.Connection:
         connection = _connect(_uri(path, "mode=rwc"))
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
@@ -41,6 +40,15 @@ def writer(path: Path) -> Engine:
     )
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def without_waiting(engine: Engine) -> Engine:
+    """The same connection, for what can be found out anew: a commit does not wait for the disk.
+
+    While many files are written the disk takes a second for each wait. A power loss may take back
+    the last of these commits, in their order and up to the next one that waits; nothing else can.
+    """
+    return engine.execution_options(waits=False)
 
 
 def put_to_rest(engine: Engine) -> bool:
@@ -121,6 +129,8 @@ def _uri(path: Path, options: str) -> str:
 
 
 def _begin_immediate(connection: Connection) -> None:
+    waits = connection.get_execution_options().get("waits", True)
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if waits else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -25,6 +25,14 @@ def test_the_writer_keeps_commits_over_a_power_loss(connection):
     assert pragma(connection, "busy_timeout") == engine.BUSY_TIMEOUT_MS
 
 
+def test_only_what_can_be_found_out_anew_does_not_wait_for_the_disk(writer):
+    found = []
+    for each in (writer, engine.without_waiting(writer), writer):
+        with each.begin() as connection:
+            found.append(pragma(connection, "synchronous"))
+    assert found == [2, 1, 2]
+
+
 def test_a_transaction_that_only_reads_first_already_keeps_other_writers_out(database, connection):
     connection.exec_driver_sql("SELECT 1 FROM source_file")
     with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as other:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from schema.engine import without_waiting
 from schema.errors import DatabaseLost
 from schema.guard import Guard
 from tests.schema.examples import done, result
@@ -46,10 +47,12 @@ HARM: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("harm", HARM)
-def test_no_commit_is_made_into_a_database_that_is_lost(guard, database, writer, harm):
+@pytest.mark.parametrize("waits", [True, False])
+def test_no_commit_is_made_into_a_database_that_is_lost(guard, database, writer, harm, waits):
     suffix, do = HARM[harm]
     do(database.with_name(database.name + suffix))
-    with pytest.raises(DatabaseLost), writer.begin() as connection:
+    commits = writer if waits else without_waiting(writer)
+    with pytest.raises(DatabaseLost), commits.begin() as connection:
         done(connection, "after.dm4", result())
     with pytest.raises(DatabaseLost):
         guard.check()
