@@ -39,6 +39,9 @@ SessionNameOption = Annotated[
     str | None, typer.Option("--session", help="Only this session (name or uuid).")
 ]
 SampleOption = Annotated[str | None, typer.Option("--sample", help="What lies on the grid.")]
+MaterialOption = Annotated[
+    str | None, typer.Option("--material", help="Formula of the particles: Au, CdSe.")
+]
 RunOption = Annotated[str | None, typer.Option("--run", help="Synthesis run.")]
 OperatorOption = Annotated[str | None, typer.Option("--operator")]
 InstrumentOption = Annotated[str | None, typer.Option("--instrument")]
@@ -76,6 +79,7 @@ def watch(
         str | None, typer.Option("--session", help="Start a session of this name.")
     ] = None,
     sample: SampleOption = None,
+    material: MaterialOption = None,
     run: RunOption = None,
     operator: OperatorOption = None,
     instrument: InstrumentOption = None,
@@ -87,7 +91,14 @@ def watch(
     chosen = settings(
         config, state, folders or [], pixel_size_nm=pixel_size_nm, force=force, bundle=bundle
     )
-    about = _session_values(session, sample, run, operator, instrument)
+    about = _session_values(
+        session,
+        sample=sample,
+        material=material,
+        run=run,
+        operator=operator,
+        instrument=instrument,
+    )
     raise typer.Exit(watching.watch(chosen, once=once, plain=plain, session=about))
 
 
@@ -146,6 +157,10 @@ def summary(
     session: SessionNameOption = None,
     sample: SampleOption = None,
     run: RunOption = None,
+    correlations: Annotated[
+        bool,
+        typer.Option("--correlations", help="Faults with size, features with each other, drift."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """The population in numbers: sizes, classes, visible faults, with intervals."""
@@ -153,7 +168,7 @@ def summary(
     from daemon.options import settings
 
     chosen = {"session": session, "sample": sample, "run": run}
-    reporting.summary(settings(config, state, []), chosen, json)
+    reporting.summary(settings(config, state, []), chosen, json, correlations)
 
 
 @app.command()
@@ -276,6 +291,7 @@ def session_start(
     state: StateOption = None,
     config: ConfigOption = None,
     sample: SampleOption = None,
+    material: MaterialOption = None,
     run: RunOption = None,
     operator: OperatorOption = None,
     instrument: InstrumentOption = None,
@@ -287,7 +303,9 @@ def session_start(
     from daemon import asking
     from daemon.options import settings
 
-    values = _session_values(name, sample, run, operator, instrument) or {}
+    about = {"sample": sample, "material": material, "run": run}
+    about |= {"operator": operator, "instrument": instrument}
+    values: dict[str, Any] = {"name": name, **about}
     values["folder"] = str(folder.resolve()) if folder else None
     asking.ask(settings(config, state, []), "session_start", values)
     typer.echo(f"session {name!r} has started")
@@ -337,16 +355,11 @@ def _end(error: Exception, exit_code: Exit) -> NoReturn:
     sys.exit(exit_code)
 
 
-def _session_values(
-    name: str | None,
-    sample: str | None,
-    run: str | None,
-    operator: str | None,
-    instrument: str | None,
-) -> dict[str, Any] | None:
-    about = {"sample": sample, "run": run, "operator": operator, "instrument": instrument}
+def _session_values(name: str | None, **about: str | None) -> dict[str, Any] | None:
+    """What a session is to be called and what is said of it; None where none is asked for."""
     if name is None:
         if any(about.values()):
-            raise Misused("--sample, --run, --operator and --instrument need --session NAME")
+            *most, last = (f"--{word}" for word in about)
+            raise Misused(f"{', '.join(most)} and {last} need --session NAME")
         return None
     return {"name": name, **about}

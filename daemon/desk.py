@@ -1,6 +1,7 @@
 """What people may ask of the owner of a state folder, whether it runs as a daemon or not."""
 
 import os
+import re
 import stat
 import time
 import uuid
@@ -23,6 +24,8 @@ from schema.state import StateFolder
 BY_HAND_PRIORITY = 10
 MOST_PATHS = 200  # a daemon listens to nothing else while it looks at them
 ANSWER_SECONDS = 5.0
+
+_FORMULA = re.compile(r"([A-Z][a-z]?[0-9]*)+")
 
 Answer = Mapping[str, Any]
 
@@ -74,6 +77,7 @@ class Desk:
             name=_name(values),
             started_at_utc=now,
             sample=_text(values, "sample"),
+            material=_material(values),
             run=_text(values, "run"),
             operator=_text(values, "operator"),
             instrument=_text(values, "instrument"),
@@ -207,6 +211,14 @@ def _name(values: Mapping[str, Any]) -> str:
     if not name:
         raise Misused("a session needs a name")
     return name
+
+
+def _material(values: Mapping[str, Any]) -> str | None:
+    """The formula of the particles, by which it is known whether the model knows them."""
+    material = _text(values, "material")
+    if material and not _FORMULA.fullmatch(material):
+        raise Misused(f"{material!r} is no formula of a material, such as Au or CdSe")
+    return material or None
 
 
 def _text(values: Mapping[str, Any], key: str) -> str | None:

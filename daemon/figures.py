@@ -12,9 +12,12 @@ from daemon.histogram import Bars, histogram
 from daemon.lines import DIM, STRONG, fitted, styled, wrapped
 from daemon.palette import CLASS_MARKS, hex_colour
 from daemon.snapshot import BundleLine
-from schema.distribution import Proportion
-from schema.population import LeftOut, Population
+from schema.choice import LeftOut
+from schema.fractions import Corrected, Fraction
+from schema.population import Population
 from schema.records import CLASS_NAMES
+
+_LABEL = 12
 
 EXCLUSION_WORDS: Mapping[str, str] = {
     "below_size_limit": "below the size limit",
@@ -36,7 +39,7 @@ def sizes(population: Population | None, width: int, height: int) -> list[Text]:
     bars = Bars(
         edges_nm=population.size_edges_nm,
         counts=population.size_histogram,
-        median_nm=population.d50_nm.value,
+        median_nm=population.diameter_nm.d50.value,
         size_limit_nm=population.size_limit_nm,
     )
     head = [_median(population)]
@@ -51,10 +54,10 @@ def _block(lines: Sequence[Text], width: int, height: int) -> list[Text]:
 
 
 def _median(population: Population) -> Text:
-    median = population.d50_nm
+    median = population.diameter_nm.d50
     line = Text("▲ median ") + styled(f"{median.value:.2f} nm", STRONG)
     if median.low is None or median.high is None:
-        return line + styled(f" · {median.method}", DIM)
+        return line + styled(f" · {population.interval_method}", DIM)
     return line + Text(f"  95 % {median.low:.2f}–{median.high:.2f}")
 
 
@@ -89,28 +92,49 @@ def _bar(share: float, width: int) -> str:
 
 
 def fractions(population: Population | None, bundle: BundleLine | None, width: int) -> list[Text]:
-    """The two numbers of the paper with their Wilson intervals, and how far to trust them."""
+    """The two numbers of the paper with their intervals, and what the classifier makes of one."""
     observable = population.observable_fraction if population else None
     fault = population.stacking_fault_fraction if population else None
     accuracy = bundle.balanced_accuracy if bundle else None
-    trust = "—" if accuracy is None else f"{accuracy:.2f}"
+    trust = "" if accuracy is None else f" · balanced accuracy {accuracy:.2f}"
     return [
         _proportion("observable fraction", observable, "none crystalline", width),
         fitted(Text("visible faults among observable particles"), width),
-        _proportion("  uncorrected", fault, "none observable yet", width),
-        fitted(styled(f"  classifier's balanced accuracy {trust}", DIM), width),
+        _proportion("  classified", fault, "none observable yet", width),
+        _corrected(fault.corrected if fault else None, trust, width),
     ]
 
 
-def _proportion(words: str, proportion: Proportion | None, reason: str, width: int) -> Text:
-    line = Text(f"{words:<20}")
-    if proportion is None or proportion.value is None:
+def interval_of(fraction: Fraction) -> tuple[float, float, str] | None:
+    """The 95 % interval of a fraction and how it was made: over fields where there are enough."""
+    for each, method in ((fraction.by_field, "over fields of view"), (fraction.wilson, "Wilson")):
+        if each.low is not None and each.high is not None:
+            return each.low, each.high, method
+    return None
+
+
+def _proportion(words: str, fraction: Fraction | None, reason: str, width: int) -> Text:
+    line = Text(f"{words:<{_LABEL}} ")
+    if fraction is None or fraction.wilson.value is None:
         return fitted(line + styled(f"— {reason}", DIM), width)
-    line += styled(f"{_percent(proportion.value)} %", STRONG)
-    if proportion.low is not None and proportion.high is not None:
-        line += Text(f" [{_percent(proportion.low)}–{_percent(proportion.high)}]")
-    of = styled(f" {proportion.count}/{proportion.total}", DIM)
+    line += styled(f"{_percent(fraction.wilson.value)} %", STRONG)
+    if interval := interval_of(fraction):
+        line += Text(f" [{_percent(interval[0])}–{_percent(interval[1])}]")
+    of = styled(f" {fraction.wilson.count}/{fraction.wilson.total}", DIM)
     return fitted(line + of if line.cell_len + of.cell_len <= width else line, width)
+
+
+def _corrected(corrected: Corrected | None, trust: str, width: int) -> Text:
+    line = Text(f"{'  corrected':<{_LABEL}} ")
+    if corrected is None or corrected.value is None:
+        reason = corrected.reason if corrected and corrected.reason else "none observable yet"
+        return fitted(line + styled(f"— {reason}", DIM), width)
+    line += styled(f"{_percent(corrected.value)} %", STRONG)
+    if corrected.low is not None and corrected.high is not None:
+        line += Text(f" [{_percent(corrected.low)}–{_percent(corrected.high)}]")
+    line += styled(f" {corrected.source}", DIM)
+    whole = line + styled(trust, DIM)
+    return fitted(whole if whole.cell_len <= width else line, width)
 
 
 def _percent(share: float) -> str:

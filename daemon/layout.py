@@ -104,7 +104,7 @@ def _classes_and_fractions(snapshot: Snapshot, width: int, height: int) -> list[
     bottom = fractions(snapshot.population, snapshot.bundle, width)
     spare = height - len(top) - len(bottom)
     if spare >= _SUBTITLE_LINES:
-        subtitle = styled("fractions, with 95 % Wilson interval", DIM)
+        subtitle = styled("fractions, with 95 % intervals", DIM)
         bottom = [fitted(subtitle, width), *bottom]
     return [*top, *[Text()] * (height - len(top) - len(bottom)), *bottom]
 

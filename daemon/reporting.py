@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -22,12 +21,13 @@ from daemon.findings import Finding, Health
 from daemon.lock import is_owned
 from daemon.names import printable
 from daemon.notices import posted
+from daemon.population_table import console, print_correlations, print_population
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
 from schema import queries, sessions, standing
-from schema.population import Population, to_json_values
 from schema.queries import MicrographRow, Scope
 from schema.rebuild import Rebuilt
 from schema.records import SessionRecord
+from schema.statement import statement
 
 PROBLEMS = 20
 
@@ -53,7 +53,7 @@ def status(config: Config, as_json: bool) -> None:
             }
         )
         return
-    out = _console()
+    out = console()
     out.print(f"state folder  {printable(state.path)}", soft_wrap=True)
     out.print(f"daemon        {'running' if running else 'not running'}")
     out.print(f"session       {printable(opened[1].name) if opened else '—'}")
@@ -71,48 +71,32 @@ def status(config: Config, as_json: bool) -> None:
         out.print(table)
 
 
-def summary(config: Config, chosen: Mapping[str, str | None], as_json: bool) -> None:
-    """Print the population of a selection."""
+def summary(
+    config: Config, chosen: Mapping[str, str | None], as_json: bool, correlations: bool = False
+) -> None:
+    """Print the population of a selection and, where asked for, what goes with what in it."""
     _, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
         scope = _scope(sessions.all_sessions(connection), chosen)
         rng = np.random.default_rng(BOOTSTRAP_SEED)
         population = queries.population(connection, scope, rng=rng)
         bundle = queries.bundle_of(connection, population.pipeline_fingerprint)
+        found = queries.correlations(connection, scope) if correlations else None
     line = bundle_line(bundle) if bundle else None
     if as_json:
         _print_json(
-            to_json_values(population)
+            statement(population)
             | {
                 "selection": dict(chosen),
                 "bundle": line.name if line else None,
                 "classifier_balanced_accuracy": line.balanced_accuracy if line else None,
             }
+            | ({"correlations": asdict(found)} if found else {})
         )
         return
     print_population(population, line.classifier_note if line else None)
-
-
-def print_population(population: Population, classifier_note: str | None) -> None:
-    """Print the figures of a population as a table, each with the count it rests on."""
-    out = _console()
-    out.print(
-        f"{population.particles} particles in size statistics, of {population.found} regions in "
-        f"{population.micrographs} micrographs ({population.fields_of_view} fields of view)"
-    )
-    table = Table("quantity", "value", "95 % interval", "from", box=None, pad_edge=False)
-    for row in _rows(population):
-        table.add_row(*row)
-    out.print(table)
-    for name, count in population.class_counts.items():
-        out.print(f"  {count:6d}  {name}")
-    if population.unclassified:
-        out.print(f"  {population.unclassified:6d}  without a class")
-    for reason, count in population.excluded.items():
-        out.print(f"  {count:6d}  left out: {reason}")
-    out.print(f"counting rule: {population.counting_rule}", style="dim", soft_wrap=True)
-    if classifier_note:
-        out.print(f"classes are uncorrected; {classifier_note}", style="dim", soft_wrap=True)
+    if found:
+        print_correlations(found)
 
 
 def export(config: Config, chosen: Mapping[str, str | None], target: Path) -> None:
@@ -144,15 +128,16 @@ def list_sessions(config: Config, as_json: bool) -> None:
     if as_json:
         _print_json([_plain_session(session) for session in found])
         return
-    table = Table("session", "sample", "run", "operator", "started", "ended", box=None)
+    columns = ("session", "sample", "material", "run", "operator", "started", "ended")
+    table = Table(*columns, box=None)
     for session in found:
-        texts = (session.name, session.sample, session.run, session.operator)
+        texts = (session.name, session.sample, session.material, session.run, session.operator)
         moments = (session.started_at_utc, session.ended_at_utc)
         table.add_row(
             *(printable(text or "—") for text in texts),
             *(f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "open" for moment in moments),
         )
-    _console().print(table)
+    console().print(table)
 
 
 def check_config(file: Path, as_json: bool) -> None:
@@ -165,7 +150,7 @@ def check_config(file: Path, as_json: bool) -> None:
     if as_json:
         _print_json(config.model_dump(mode="json"))
         return
-    out = _console()
+    out = console()
     out.print(f"{printable(file)} is right", soft_wrap=True)
     out.print(f"  results go to {printable(config.state.folder)}", soft_wrap=True)
     for watch in config.watch:
@@ -184,36 +169,7 @@ def print_micrographs(found: Sequence[MicrographRow]) -> None:
         size = "—" if row.pixel_size_nm is None else f"{row.pixel_size_nm:.5g}"
         note = row.error_message or row.domain_reason or row.suspect or ""
         table.add_row(name + frame, row.state, regions, size, printable(note))
-    _console().print(table)
-
-
-def _rows(population: Population) -> Iterator[tuple[str, str, str, str]]:
-    median = population.d50_nm
-    sized = f"{population.particles} particles"
-    interval = f"{median.low:.2f} to {median.high:.2f}" if median.low and median.high else "—"
-    yield "median diameter", _nm(median.value), interval, median.method
-    yield "D10, D90", f"{_nm(population.d10_nm)}, {_nm(population.d90_nm)}", "", sized
-    mean, deviation = _nm(population.mean_nm), _nm(population.standard_deviation_nm)
-    yield "mean, standard deviation", f"{mean}, {deviation}", "", sized
-    gsd = population.geometric_standard_deviation
-    geometric = f"{_nm(population.geometric_mean_nm)}, {'—' if gsd is None else f'{gsd:.3f}'}"
-    yield "geometric mean, GSD", geometric, "", sized
-    if population.size_limit_nm is not None:
-        yield "lower size limit", _nm(population.size_limit_nm), "", "smaller ones are left out"
-    fractions = (
-        ("observable particles", population.observable_fraction, "of crystalline single particles"),
-        ("visible stacking faults", population.stacking_fault_fraction, "of observable particles"),
-    )
-    for name, share, of_what in fractions:
-        value = "—" if share.value is None else f"{100 * share.value:.1f} %"
-        bounds = "—"
-        if share.low is not None and share.high is not None:
-            bounds = f"{100 * share.low:.1f} to {100 * share.high:.1f} % (Wilson)"
-        yield name, value, bounds, f"{share.count} of {share.total} {of_what}"
-
-
-def _nm(value: float | None) -> str:
-    return "—" if value is None else f"{value:.2f} nm"
+    console().print(table)
 
 
 def _scope(known: Sequence[SessionRecord], chosen: Mapping[str, str | None]) -> Scope:
@@ -246,7 +202,7 @@ def print_findings(found: Sequence[Finding], as_json: bool) -> None:
     table = Table("", "looked at", "found", box=None, pad_edge=False)
     for finding in found:
         table.add_row(Text(*signs[finding.health]), finding.about, finding.words)
-    _console().print(table)
+    console().print(table)
 
 
 def print_rebuilt(made: Rebuilt, aside: Path | None, as_json: bool) -> None:
@@ -264,7 +220,7 @@ def print_rebuilt(made: Rebuilt, aside: Path | None, as_json: bool) -> None:
             }
         )
         return
-    out = _console()
+    out = console()
     out.print(
         f"restored {made.results} results of {made.files} files, and {made.sessions} sessions"
     )
@@ -299,10 +255,6 @@ def _opened(target: Path) -> Iterator[TextIO]:
         return
     with target.open("w", encoding="utf-8", newline="") as stream:
         yield stream
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False)
 
 
 def _print_json(values: object) -> None:

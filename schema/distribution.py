@@ -1,4 +1,4 @@
-"""Figures of one sample, with their uncertainty: SciPy and NumPy where they have it."""
+"""Figures of one sample, each with its uncertainty."""
 
 import math
 from dataclasses import dataclass
@@ -6,19 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CONFIDENCE = 0.95
+from schema.resampling import CONFIDENCE, FieldBootstrap, quantiles_at
+
+Floats = NDArray[np.float64]
+
+DECILES = (0.1, 0.5, 0.9)
+
 _MOST_BINS = 60
 _NICE = (1.0, 2.0, 2.5, 5.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A value with its 95 % interval; None where it cannot be had, and `method` says why."""
+    """A value with its 95 % interval; None where it cannot be had."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
-    method: str
+
+
+NOTHING = Estimate(value=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +37,26 @@ class Proportion:
     value: float | None = None
     low: float | None = None
     high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deciles:
+    """The quantiles at 10, 50 and 90 %, number-weighted."""
+
+    d10: Estimate = NOTHING
+    d50: Estimate = NOTHING
+    d90: Estimate = NOTHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments:
+    """Mean and spread, plain and of the logarithm; spreads are of N - 1 and None for one value."""
+
+    mean: Estimate = NOTHING
+    standard_deviation: Estimate = NOTHING
+    coefficient_of_variation: Estimate = NOTHING
+    geometric_mean: Estimate = NOTHING
+    geometric_standard_deviation: Estimate = NOTHING
 
 
 def proportion(count: int, total: int) -> Proportion:
@@ -48,50 +75,85 @@ def proportion(count: int, total: int) -> Proportion:
     )
 
 
-def median_interval(
-    values: NDArray[np.float64],
-    cluster: NDArray[np.int64],
-    clusters: int,
-    rng: np.random.Generator,
-    resamples: int,
-) -> tuple[float, float] | None:
-    """Percentile 95 % interval of the median, by a bootstrap that draws whole clusters.
-
-    Particles of one field of view are not independent, so fields are drawn, not particles.
+def deciles(
+    field: NDArray[np.int64], values: Floats, weight: Floats, bootstrap: FieldBootstrap | None
+) -> Deciles:
+    """Three quantiles of a weighted sample.
 
     Args:
-        values: (N,) the sample.
-        cluster: (N,) in [0, clusters), the field of view of each value.
-        clusters: fields of view, those without a value too.
-        rng: draws the fields.
-        resamples: how many times.
-
-    Returns:
-        None where there are fewer than two clusters or no value.
+        field: (N,) the field of view of each value.
+        values: (N,).
+        weight: (N,) positive.
+        bootstrap: of the fields; None gives no interval.
     """
-    if clusters < 2 or values.size == 0:
-        return None
-    order = np.argsort(values)
-    ordered, of_cluster = values[order], cluster[order]
-    drawn = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
-    medians = [_weighted_median(ordered, weights[of_cluster]) for weights in drawn]
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(medians, (tail, 1 - tail))
-    return float(low), float(high)
+    if values.size == 0:
+        return Deciles()
+    order = np.argsort(values, kind="stable")
+    found = quantiles_at(values[order], weight[order], DECILES)
+    draws = bootstrap.quantiles(field, values, weight, DECILES) if bootstrap else None
+    each = (
+        estimate(float(found[place]), bootstrap, None if draws is None else draws[:, place])
+        for place in range(len(DECILES))
+    )
+    return Deciles(**dict(zip(("d10", "d50", "d90"), each, strict=True)))
 
 
-def _weighted_median(ordered: NDArray[np.float64], weights: NDArray[np.int64]) -> float:
-    """The median of a sorted sample in which each value stands `weights` times."""
-    reached = np.cumsum(weights)
-    total = int(reached[-1])
-    if total == 0:
-        return math.nan
-    lower = ordered[np.searchsorted(reached, (total - 1) // 2, side="right")]
-    upper = ordered[np.searchsorted(reached, total // 2, side="right")]
-    return float((lower + upper) / 2)
+def power_sums(values: Floats, weight: Floats) -> Floats:
+    """(N, 5) whose sums give all moments: 1, x, x², ln x and ln² x, each times the weight."""
+    logs = np.log(values)
+    return np.column_stack(
+        [weight, weight * values, weight * values**2, weight * logs, weight * logs**2]
+    )
 
 
-def nice_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def moments(sums: Floats, count: int, bootstrap: FieldBootstrap | None, drawn: Floats) -> Moments:
+    """Mean and spread of a weighted sample of positive values.
+
+    Args:
+        sums: (5,) over `power_sums`.
+        count: N.
+        bootstrap: of the fields; None gives no interval.
+        drawn: (B, 5) the same sums in each resample.
+    """
+    if count == 0:
+        return Moments()
+    values, draws = _figures(sums[np.newaxis], count)[:, 0], _figures(drawn, count)
+    each = (
+        estimate(float(value), bootstrap, row) for value, row in zip(values, draws, strict=True)
+    )
+    names = tuple(Moments.__dataclass_fields__)
+    return Moments(**dict(zip(names, each, strict=True)))
+
+
+def _figures(sums: Floats, count: int) -> Floats:
+    """(5, B) the fields of `Moments`, NaN where there is none."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unbiased = np.float64(count) / (count - 1) if count > 1 else math.nan
+        mean, log_mean = sums[:, 1] / sums[:, 0], sums[:, 3] / sums[:, 0]
+        variance = np.maximum(sums[:, 2] / sums[:, 0] - mean**2, 0.0) * unbiased
+        log_variance = np.maximum(sums[:, 4] / sums[:, 0] - log_mean**2, 0.0) * unbiased
+        deviation = np.sqrt(variance)
+        return np.stack(
+            [
+                mean,
+                deviation,
+                deviation / mean,
+                np.exp(log_mean),
+                np.exp(np.sqrt(log_variance)),
+            ]
+        )
+
+
+def estimate(value: float, bootstrap: FieldBootstrap | None, draws: Floats | None) -> Estimate:
+    """A value with the interval of its draws, where it has one; nothing for a value that is NaN."""
+    if not math.isfinite(value):
+        return NOTHING
+    interval = bootstrap.interval(draws) if bootstrap and draws is not None else None
+    low, high = interval or (None, None)
+    return Estimate(value=value, low=low, high=high)
+
+
+def nice_edges(values: Floats) -> Floats:
     """Edges of an even histogram, at round numbers, at most 60 bins; empty for no value.
 
     The width is the rule of Freedman and Diaconis (1981), rounded down to 1, 2, 2.5 or 5 times a
@@ -105,7 +167,7 @@ def nice_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.arange(first, last + 1, dtype=np.float64) * width
 
 
-def _nice_width(values: NDArray[np.float64], spread: float) -> float:
+def _nice_width(values: Floats, spread: float) -> float:
     quartiles = np.quantile(values, (0.25, 0.75))
     ideal = 2 * float(quartiles[1] - quartiles[0]) / values.size ** (1 / 3)
     smallest = max(spread / (_MOST_BINS - 2), float(values.max()) * 1e-3)

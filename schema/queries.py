@@ -10,30 +10,38 @@ from datetime import datetime
 from typing import Any, TypeVarTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, column, func, select, table, text
 
+from schema.choice import DEFAULT_RULES, Result, Rules, choose
+from schema.classifier import classifier_of
 from schema.columns import AnyRow
+from schema.correlation import Relations, relations
 from schema.engine import driver_connection
-from schema.population import (
-    DEFAULT_RULES,
-    Particles,
-    Population,
-    Result,
-    Rules,
-    choose,
-    counts_for_size,
-    describe,
-)
+from schema.population import Population, describe
 from schema.records import BundleRecord, FileState
+from schema.sample import Particles, counts_for_size, is_counted, sample
+from schema.summaries import unpacked
 from schema.tables import Analysis, AnalysisSummary, Bundle, Image, Pipeline, Session, SourceFile
 
 Ts = TypeVarTuple("Ts")
 
 _EXPORT_BATCH = 1000
-_PARTICLES = """
-    SELECT analysis_id, coalesce(class_code, -1), equivalent_diameter_nm, touches_border, excluded
-    FROM particle WHERE analysis_id IN (SELECT value FROM json_each(?))
+_PACKED = """
+    SELECT packed FROM json_each(?) JOIN analysis_summary ON analysis_id = value ORDER BY key
 """
+RANKED = (
+    "equivalent_diameter_nm",
+    "aspect_ratio",
+    "circularity",
+    "p_stacking_fault",
+    "reflection_strength",
+    "bragg_fraction",
+    "lattice_cover",
+    "disorder_mean",
+)
+"""Columns of the rank correlations: size, shape, class and lattice."""
+
 _RESTING = (FileState.DONE, FileState.RETRY, FileState.REFUSED, FileState.QUARANTINED)
 
 
@@ -112,12 +120,14 @@ def results(connection: Connection, scope: Scope = EVERYTHING) -> tuple[Result, 
             Image.pixel_sha256,
             Pipeline.fingerprint.label("pipeline_fingerprint"),
             Analysis.activated_at_utc,
+            SourceFile.first_seen_at_utc,
             Analysis.in_domain,
             Image.suspect,
             Image.is_sum,
             Image.signal_index,
             Image.frame_index,
-            (Image.width_px * Image.height_px).label("area_px"),
+            Image.height_px,
+            Image.width_px,
             Image.pixel_size_nm,
             Analysis.size_limit_nm,
             AnalysisSummary.particle_count,
@@ -134,17 +144,10 @@ def results(connection: Connection, scope: Scope = EVERYTHING) -> tuple[Result, 
 
 
 def particles(connection: Connection, analysis_ids: Sequence[int]) -> Particles:
-    """The regions of these analyses, as arrays, read from the covering index alone."""
-    # The driver itself: a row object for each of a million particles costs seconds.
-    rows = driver_connection(connection).execute(_PARTICLES, (json.dumps(analysis_ids),)).fetchall()
-    columns = tuple(zip(*rows, strict=True)) or ((), (), (), (), ())
-    return Particles(
-        analysis_id=np.array(columns[0], dtype=np.int64),
-        class_code=np.array(columns[1], dtype=np.int8),
-        diameter_nm=np.array(columns[2], dtype=np.float64),
-        touches_border=np.array(columns[3], dtype=bool),
-        excluded=np.array(columns[4], dtype=object),
-    )
+    """The regions of these analyses, in their order."""
+    rows = driver_connection(connection).execute(_PACKED, (json.dumps(analysis_ids),)).fetchall()
+    table, result = unpacked([row[0] for row in rows])
+    return Particles(table=table, result=result)
 
 
 def population(
@@ -153,9 +156,39 @@ def population(
     rules: Rules = DEFAULT_RULES,
     rng: np.random.Generator | None = None,
 ) -> Population:
-    """The population of these micrographs; with a generator its median has an interval."""
+    """The population of these micrographs; with a generator its figures have intervals."""
     choice = choose(results(connection, scope), rules)
-    return describe(choice, particles(connection, choice.analysis_ids), rng)
+    found = particles(connection, choice.analysis_ids)
+    bundle = bundle_of(connection, choice.pipeline_fingerprint)
+    classifier = classifier_of(bundle, materials(connection, scope))
+    return describe(choice, found, rng, classifier=classifier)
+
+
+def correlations(
+    connection: Connection, scope: Scope = EVERYTHING, rules: Rules = DEFAULT_RULES
+) -> Relations:
+    """What goes with what in these micrographs."""
+    choice = choose(results(connection, scope), rules)
+    found = particles(connection, choice.analysis_ids)
+    columns = _features(connection, choice.analysis_ids)[is_counted(found.table)]
+    return relations(sample(choice, found), RANKED, columns)
+
+
+def _features(connection: Connection, analysis_ids: Sequence[int]) -> NDArray[np.float64]:
+    """(N, K) of `RANKED` of the regions of these analyses, in their order."""
+    statement = f"""
+        SELECT {", ".join(RANKED)} FROM json_each(?) JOIN particle ON analysis_id = value
+        ORDER BY key, label
+    """  # noqa: S608 - names of this module
+    rows = driver_connection(connection).execute(statement, (json.dumps(analysis_ids),)).fetchall()
+    return np.array(rows, np.float64).reshape(-1, len(RANKED))
+
+
+def materials(connection: Connection, scope: Scope = EVERYTHING) -> tuple[str, ...]:
+    """The materials of the sessions of these micrographs, where one is stated."""
+    query = _in_scope(select(Session.material).distinct(), scope).order_by(Session.material)
+    found = connection.execute(query.where(Session.material.is_not(None))).scalars()
+    return tuple(name for name in found if name)
 
 
 def resting_files(connection: Connection, limit: int) -> tuple[RestingFile, ...]:
@@ -295,12 +328,14 @@ def _result(row: AnyRow) -> Result:
         pixel_sha256=row.pixel_sha256,
         pipeline_fingerprint=row.pipeline_fingerprint,
         activated_at_utc=row.activated_at_utc,
+        seen_at_utc=row.first_seen_at_utc,
         in_domain=bool(row.in_domain),
         suspect=row.suspect is not None,
         is_sum=bool(row.is_sum),
         signal_index=row.signal_index,
         frame_index=row.frame_index,
-        area_nm2=None if size is None else row.area_px * size**2,
+        height_nm=None if size is None else row.height_px * size,
+        width_nm=None if size is None else row.width_px * size,
         size_limit_nm=row.size_limit_nm,
         particle_count=row.particle_count,
     )
@@ -356,5 +391,5 @@ def _resting_file(connection: Connection, file: AnyRow) -> RestingFile:
 
 
 def _median_nm(found: Particles) -> float | None:
-    sizes = found.diameter_nm[counts_for_size(found)]
+    sizes = found.table["diameter_nm"][counts_for_size(found.table)]
     return float(np.median(sizes)) if sizes.size else None

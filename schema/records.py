@@ -71,7 +71,10 @@ class WatchedFolderRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionRecord:
-    """One sitting at the microscope; `uuid` names its file in STATE/sessions."""
+    """One sitting at the microscope; `uuid` names its file in STATE/sessions.
+
+    `material`: formula of the particles, as `Au` or `CdSe`.
+    """
 
     uuid: str
     name: str
@@ -82,6 +85,7 @@ class SessionRecord:
     operator: str | None = None
     instrument: str | None = None
     folder: bytes | None = None
+    material: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

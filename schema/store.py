@@ -271,11 +271,7 @@ def _insert_particles(
     if particles:
         rows = [_particle_values(particle) | {"analysis_id": analysis_id} for particle in particles]
         connection.execute(insert(Particle), rows)
-    summary = asdict(summarise(particles))
-    histogram = json.dumps(summary.pop("size_histogram"), separators=(",", ":"))
-    classes = zip(CLASS_NAMES, summary.pop("class_counts"), strict=True)
-    values = summary | {f"{name}_count": number for name, number in classes}
-    values |= {"analysis_id": analysis_id, "size_histogram_json": histogram}
+    values = asdict(summarise(particles)) | {"analysis_id": analysis_id}
     connection.execute(insert(AnalysisSummary).values(**values))
 
 

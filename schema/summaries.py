@@ -1,76 +1,84 @@
-"""The small figures of one result, which the live view adds up.
+"""The small figures of every region of a result, packed into one value of its row.
 
-Written in the transaction of the result, so that a refresh reads one row per micrograph and not
-one per particle.
+Written in the transaction of the result. A statistic over a million particles reads ten thousand
+rows in place of a million: a twentieth of a second, where the covering index takes two.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from schema.errors import StoreError
 from schema.records import CLASS_NAMES, ParticleRecord
 
-SIZE_CLASSES = ("stacking_fault", "no_stacking_fault", "misoriented")
-"""The classes of crystalline single particles, whose size and shape count."""
+EXCLUSIONS = ("below_size_limit",)
+"""Reasons why a region stays outside statistics. Only added to, as rows hold their place in it."""
 
-COUNTING_RULE = "particles that touch the border are left out, no correction for it"
+UNCLASSIFIED = -1
 
-_SMALLEST_EDGE_NM = 0.5
-_BINS_PER_OCTAVE = 16
-_BINS = 160
+PACKED = np.dtype(
+    [
+        ("diameter_nm", "<f8"),
+        ("caliper_nm", "<f8"),
+        ("aspect_ratio", "<f8"),
+        ("circularity", "<f8"),
+        ("class_code", "i1"),
+        ("exclusion", "u1"),
+        ("touches_border", "?"),
+    ]
+)
+"""One region. `diameter_nm` is the area-equivalent one, `caliper_nm` the mean of the longest and
+the shortest caliper, both NaN without a pixel size. `class_code` is a place in `CLASS_NAMES` or -1,
+`exclusion` 0 or one more than a place in `EXCLUSIONS`."""
 
-SIZE_EDGES_NM = tuple(_SMALLEST_EDGE_NM * 2 ** (k / _BINS_PER_OCTAVE) for k in range(_BINS + 1))
-"""Edges of the size histogram, 0.5 nm to 512 nm, 16 bins per doubling: each 4.4 % wide."""
+Packed = NDArray[np.void]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultSummary:
-    """What one result adds to the population.
-
-    Every region is in exactly one of `excluded_count`, `border_count`, `unclassified_count` and
-    `class_counts`, tried in this order. `size_count` are those of `SIZE_CLASSES` with a size in
-    nm, with Σ ln(d / nm) and Σ ln²(d / nm) over them; `size_histogram` has one count per bin of
-    `SIZE_EDGES_NM`, sizes beyond the ends in the outermost bins.
-    """
+    """The regions of one result, in order of their labels: how many, and each as `PACKED`."""
 
     particle_count: int
-    excluded_count: int
-    border_count: int
-    unclassified_count: int
-    class_counts: tuple[int, ...]
-    size_count: int
-    sum_ln_d: float
-    sum_ln_d_squared: float
-    size_histogram: tuple[int, ...]
+    packed: bytes
 
 
-def summarise(particles: Iterable[ParticleRecord]) -> ResultSummary:
-    """The summary of one result."""
-    every = tuple(particles)
-    kept = [particle for particle in every if particle.excluded is None]
-    counted = [particle for particle in kept if not particle.touches_border]
-    classes = [particle.particle_class for particle in counted]
-    logs = [
-        math.log(particle.equivalent_diameter_nm)
-        for particle in counted
-        if particle.particle_class in SIZE_CLASSES and particle.equivalent_diameter_nm is not None
-    ]
-    return ResultSummary(
-        particle_count=len(every),
-        excluded_count=len(every) - len(kept),
-        border_count=len(kept) - len(counted),
-        unclassified_count=classes.count(None),
-        class_counts=tuple(classes.count(name) for name in CLASS_NAMES),
-        size_count=len(logs),
-        sum_ln_d=math.fsum(logs),
-        sum_ln_d_squared=math.fsum(value * value for value in logs),
-        size_histogram=_histogram(logs),
+def summarise(particles: Sequence[ParticleRecord]) -> ResultSummary:
+    """The summary of one result.
+
+    Raises:
+        StoreError: a particle is excluded for a reason that has no place in `EXCLUSIONS`.
+    """
+    ordered = sorted(particles, key=lambda particle: particle.label)
+    table = np.array([_packed(particle) for particle in ordered], dtype=PACKED)
+    return ResultSummary(particle_count=len(ordered), packed=table.tobytes())
+
+
+def unpacked(parts: Sequence[bytes]) -> tuple[Packed, NDArray[np.int64]]:
+    """(N,) regions of several results, and (N,) the place of the result each belongs to."""
+    counts = [len(part) // PACKED.itemsize for part in parts]
+    table = np.frombuffer(b"".join(parts), dtype=PACKED)
+    return table, np.repeat(np.arange(len(parts)), counts)
+
+
+def _packed(particle: ParticleRecord) -> tuple[float, float, float, float, int, int, bool]:
+    nan = float("nan")
+    name, longest, shortest = particle.particle_class, particle.feret_max_nm, particle.feret_min_nm
+    return (
+        nan if particle.equivalent_diameter_nm is None else particle.equivalent_diameter_nm,
+        nan if longest is None or shortest is None else (longest + shortest) / 2,
+        particle.aspect_ratio,
+        particle.circularity,
+        UNCLASSIFIED if name is None else CLASS_NAMES.index(name),
+        _exclusion(particle.excluded),
+        particle.touches_border,
     )
 
 
-def _histogram(logs: Sequence[float]) -> tuple[int, ...]:
-    counts = [0] * _BINS
-    for value in logs:
-        octaves = value / math.log(2) - math.log2(_SMALLEST_EDGE_NM)
-        counts[min(max(math.floor(octaves * _BINS_PER_OCTAVE), 0), _BINS - 1)] += 1
-    return tuple(counts)
+def _exclusion(reason: str | None) -> int:
+    if reason is None:
+        return 0
+    if reason not in EXCLUSIONS:
+        raise StoreError(f"no place for particles that are left out as {reason!r}")
+    return EXCLUSIONS.index(reason) + 1

@@ -13,6 +13,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Text,
@@ -76,6 +77,7 @@ class Session(Base):
     operator: Mapped[str | None] = mapped_column(Text)
     instrument: Mapped[str | None] = mapped_column(Text)
     folder: Mapped[bytes | None] = mapped_column(PathBytes)
+    material: Mapped[str | None] = mapped_column(Text)
 
 
 class SourceFile(Base):
@@ -297,25 +299,17 @@ class Analysis(Base):
 
 
 class AnalysisSummary(Base):
-    """What the live view adds up instead of reading every particle; see `schema.summaries`."""
+    """The regions of one result, small and together; see `schema.summaries`."""
 
     __tablename__ = "analysis_summary"
-    __table_args__ = (CheckConstraint("particle_count >= 0", name="particle_count"),)
+    __table_args__ = (
+        CheckConstraint("particle_count >= 0", name="particle_count"),
+        CheckConstraint("typeof(packed) = 'blob'", name="packed"),
+    )
 
     analysis_id: Mapped[int] = mapped_column(ForeignKey("analysis.id"), primary_key=True)
     particle_count: Mapped[int]
-    excluded_count: Mapped[int]
-    border_count: Mapped[int]
-    unclassified_count: Mapped[int]
-    stacking_fault_count: Mapped[int]
-    no_stacking_fault_count: Mapped[int]
-    misoriented_count: Mapped[int]
-    agglomeration_count: Mapped[int]
-    background_count: Mapped[int]
-    size_count: Mapped[int]
-    sum_ln_d: Mapped[float]
-    sum_ln_d_squared: Mapped[float]
-    size_histogram_json: Mapped[str] = mapped_column(Text)
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Particle(FeatureColumns, Base):

@@ -14,7 +14,9 @@ from daemon.snapshot import (
     Snapshot,
     WatchedFolder,
 )
-from schema.distribution import Estimate, proportion
+from schema.distribution import Deciles, Estimate, Moments, proportion
+from schema.fits import Fit
+from schema.fractions import Corrected, Fraction
 from schema.population import Population
 from schema.records import FileState, LedgerCounts
 
@@ -40,17 +42,43 @@ POPULATION = Population(
     counting_rule="particles that touch the border are left out",
     pipeline_fingerprint="f" * 64,
     size_limit_nm=1.0,
-    d10_nm=3.7,
-    d50_nm=Estimate(value=4.82, low=4.70, high=4.95, method="bootstrap over 38 fields of view"),
-    d90_nm=6.3,
-    mean_nm=4.9,
-    standard_deviation_nm=1.0,
-    geometric_mean_nm=4.8,
-    geometric_standard_deviation=1.22,
+    interval_method="bootstrap over 38 fields of view, 1000 resamples",
+    diameter_nm=Deciles(
+        d10=Estimate(value=3.7, low=3.6, high=3.8),
+        d50=Estimate(value=4.82, low=4.70, high=4.95),
+        d90=Estimate(value=6.3, low=6.1, high=6.5),
+    ),
+    moments_nm=Moments(
+        mean=Estimate(value=4.9, low=4.78, high=5.03),
+        standard_deviation=Estimate(value=1.0, low=0.93, high=1.07),
+        coefficient_of_variation=Estimate(value=0.2, low=0.19, high=0.22),
+        geometric_mean=Estimate(value=4.8, low=4.69, high=4.92),
+        geometric_standard_deviation=Estimate(value=1.22, low=1.21, high=1.24),
+    ),
+    aspect_ratio=Deciles(d50=Estimate(value=1.14, low=1.13, high=1.15)),
+    circularity=Deciles(d50=Estimate(value=0.94, low=0.93, high=0.94)),
+    lognormal=Fit(
+        model="lognormal",
+        centre_nm=Estimate(value=4.8, low=4.69, high=4.92),
+        spread=Estimate(value=1.22, low=1.21, high=1.24),
+        unseen=0.0,
+        distance=0.03,
+        p_value=0.2,
+        log_likelihood=-1.4,
+    ),
+    normal=None,
     size_edges_nm=EDGES_NM,
     size_histogram=COUNTS,
-    observable_fraction=proportion(149, 412),
-    stacking_fault_fraction=proportion(57, 149),
+    observable_fraction=Fraction(
+        wilson=proportion(149, 412),
+        by_field=Estimate(value=149 / 412, low=0.30, high=0.42),
+        corrected=Corrected(value=0.35, low=0.29, high=0.41, source="simulation-based"),
+    ),
+    stacking_fault_fraction=Fraction(
+        wilson=proportion(57, 149),
+        by_field=Estimate(value=57 / 149, low=0.29, high=0.48),
+        corrected=Corrected(value=0.21, low=0.1, high=0.33, source="simulation-based"),
+    ),
 )
 
 RECENT = (
@@ -128,6 +156,12 @@ FIRST_SECOND = Snapshot(
     folders=BUSY.folders,
 )
 
+NO_FRACTION = Fraction(
+    wilson=proportion(0, 0),
+    by_field=Estimate(value=None),
+    corrected=Corrected(reason="no observable particle"),
+)
+
 NOTHING_FOUND = replace(
     BUSY,
     population=replace(
@@ -137,10 +171,15 @@ NOTHING_FOUND = replace(
         excluded={},
         class_counts=dict.fromkeys(POPULATION.class_counts, 0),
         size_limit_nm=None,
-        d50_nm=Estimate(value=None, method="no particle to measure"),
+        interval_method="fewer than 5 fields of view: no interval",
+        diameter_nm=Deciles(),
+        moments_nm=Moments(),
+        aspect_ratio=Deciles(),
+        circularity=Deciles(),
+        lognormal=None,
         size_edges_nm=(),
         size_histogram=(),
-        observable_fraction=proportion(0, 0),
-        stacking_fault_fraction=proportion(0, 0),
+        observable_fraction=NO_FRACTION,
+        stacking_fault_fraction=NO_FRACTION,
     ),
 )

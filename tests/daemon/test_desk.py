@@ -72,6 +72,22 @@ def test_a_session_asked_for_again_under_the_same_key_is_the_same(desk, owner):
         assert sessions.open_session(connection)[1].started_at_utc == NOW
 
 
+@pytest.mark.parametrize("material", ["CdSe", "Au", "Co3O4"])
+def test_a_session_may_state_its_material(desk, owner, state, material):
+    desk.serve("session_start", NOW, {"name": "morning", "material": material})
+    with owner.begin() as connection:
+        assert sessions.open_session(connection)[1].material == material
+    assert sessions.read_files(state)[0].material == material
+
+
+@pytest.mark.parametrize("material", ["gold", "Au on carbon", "CdSe-wz", "3Au"])
+def test_a_material_that_is_no_formula_is_declined(desk, owner, material):
+    with pytest.raises(Misused, match="no formula"):
+        desk.serve("session_start", NOW, {"name": "morning", "material": material})
+    with owner.begin() as connection:
+        assert sessions.open_session(connection) is None
+
+
 def test_a_session_is_a_row_and_a_file(desk, owner, state, announced):
     answer = desk.serve("session_start", NOW, {"name": "morning", "sample": "CdSe", "run": "7"})
     with owner.begin() as connection:

@@ -15,7 +15,8 @@ from daemon.layout import render
 from daemon.live import LiveView
 from daemon.snapshot import CurrentFile, MicrographLine, SessionLine, Snapshot
 from daemon.svg import svg
-from schema.distribution import Estimate
+from schema.distribution import Deciles, Estimate
+from schema.fractions import Corrected
 from schema.population import Population
 from schema.records import FileState, LedgerCounts
 from tests.daemon.snapshots import BUSY, FIRST_SECOND, NOTHING_FOUND, POPULATION
@@ -37,11 +38,11 @@ BUSY_80_24 = """
      │      ██████                  │ B background             9   2 % ▏
      │   ▂▂▂██████                  │
      │   █████████▃▃▃               │
-     │   ████████████               │ fractions, with 95 % Wilson interval
-     │▂▂▂████████████▅▅▅▁▁▁▁▁▁      │ observable fraction 36 % [32–41] 149/412
+     │   ████████████               │ fractions, with 95 % intervals
+     │▂▂▂████████████▅▅▅▁▁▁▁▁▁      │ observable fraction 36 % [30–42] 149/412
      └┬──┬──┬─▲┬──┬──┬──┬─────      │ visible faults among observable particles
-      2  3  4  5  6  7  8   nm      │   uncorrected       38 % [31–46] 57/149
- truncated below 1 nm               │   classifier's balanced accuracy 0.65
+      2  3  4  5  6  7  8   nm      │   classified 38 % [29–48] 57/149
+ truncated below 1 nm               │   corrected  21 % [10–33] simulation-based
 ─ left out · 79 of 531 found ───────┴───────────────────────────────────────────
  14 below the size limit · 63 touching the border · 2 outside the model's domain
  ! no new file in /data/titan/2026-03-01 for 12 min
@@ -66,11 +67,11 @@ FIRST_SECOND_80_24 = """
                                     │
                                     │
                                     │
-                                    │ fractions, with 95 % Wilson interval
+                                    │ fractions, with 95 % intervals
                                     │ observable fraction — none crystalline
                                     │ visible faults among observable particles
-                                    │   uncorrected       — none observable yet
-                                    │   classifier's balanced accuracy —
+                                    │   classified — none observable yet
+                                    │   corrected  — none observable yet
 ─ left out ─────────────────────────┴───────────────────────────────────────────
  — nothing analysed yet
 """
@@ -122,17 +123,38 @@ def test_a_ledger_that_does_not_add_up_is_an_alarm() -> None:
     assert "7 seen, but its states do not add up" in shown(broken)
 
 
-def test_the_fault_fraction_carries_its_wording_interval_and_warning() -> None:
+def test_the_fault_fraction_carries_its_wording_interval_and_what_the_classifier_makes_of_it() -> (
+    None
+):
     text = shown(BUSY)
     assert "visible faults among observable particles" in text
-    assert "uncorrected       38 % [31–46] 57/149" in text
-    assert "classifier's balanced accuracy 0.65" in text
+    assert "  classified 38 % [29–48] 57/149" in text
+    assert "  corrected  21 % [10–33] simulation-based" in text
+    assert "simulation-based · balanced accuracy 0.65" in shown(BUSY, 180, 40)
 
 
-def test_one_field_of_view_has_a_median_without_interval() -> None:
-    median = Estimate(value=4.8, method="one field of view only")
-    text = shown(replace(BUSY, population=replace(POPULATION, d50_nm=median)))
-    assert "▲ median 4.80 nm · one field of v" in text
+def test_a_fraction_without_an_interval_over_fields_has_that_of_wilson() -> None:
+    fault = replace(POPULATION.stacking_fault_fraction, by_field=Estimate(value=57 / 149))
+    population = replace(POPULATION, stacking_fault_fraction=fault)
+    assert "  classified 38 % [31–46] 57/149" in shown(replace(BUSY, population=population))
+
+
+def test_a_fraction_that_may_not_be_corrected_says_why() -> None:
+    withheld = Corrected(reason="the model was not measured on CuO")
+    fault = replace(POPULATION.stacking_fault_fraction, corrected=withheld)
+    population = replace(POPULATION, stacking_fault_fraction=fault)
+    text = shown(replace(BUSY, population=population), 120, 40)
+    assert "  corrected  — the model was not measured on CuO" in text
+
+
+def test_few_fields_of_view_have_a_median_without_interval() -> None:
+    population = replace(
+        POPULATION,
+        diameter_nm=Deciles(d50=Estimate(value=4.8)),
+        interval_method="fewer than 5 fields of view: no interval",
+    )
+    text = shown(replace(BUSY, population=population))
+    assert "▲ median 4.80 nm · fewer than 5 f" in text
 
 
 def test_particles_without_a_class_are_counted_too() -> None:

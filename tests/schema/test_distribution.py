@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from schema.distribution import median_interval, nice_edges, proportion
+from schema.distribution import deciles, moments, nice_edges, power_sums, proportion
+from schema.resampling import FieldBootstrap
 
 sizes = arrays(np.float64, st.integers(1, 200), elements=st.floats(0.1, 1000))
 
@@ -32,54 +33,70 @@ def test_a_share_of_nothing_is_unknown():
     assert (found.value, found.low, found.high) == (None, None, None)
 
 
+def intervals(values, field, fields, seed=0):
+    """The 95 % intervals of median and mean, with equal weights."""
+    bootstrap = FieldBootstrap(fields, np.random.default_rng(seed))
+    weight, terms = np.ones(values.size), power_sums(values, np.ones(values.size))
+    drawn = bootstrap.sums(field, terms)
+    median = deciles(field, values, weight, bootstrap).d50
+    return median, moments(terms.sum(axis=0), values.size, bootstrap, drawn).mean
+
+
+def width(estimate):
+    return estimate.high - estimate.low
+
+
 def test_particles_of_one_field_alike_tell_less_than_their_number():
     # Ten fields of fifty equal particles hold ten independent values, not five hundred.
-    rng = np.random.default_rng(1)
-    per_field = rng.normal(5, 1, 10)
+    per_field = np.random.default_rng(1).normal(5, 1, 10)
     values, field = np.repeat(per_field, 50), np.repeat(np.arange(10), 50)
-    by_field = median_interval(values, field, 10, rng, 1000)
-    by_particle = median_interval(values, np.arange(500), 500, rng, 1000)
-    assert by_field[1] - by_field[0] > 3 * (by_particle[1] - by_particle[0])
+    by_field, by_particle = intervals(values, field, 10), intervals(values, np.arange(500), 500)
+    for wide, narrow in zip(by_field, by_particle, strict=True):
+        assert width(wide) > 3 * width(narrow)
 
 
-def test_the_interval_of_independent_values_has_the_width_of_theory():
-    # The median of N normal values scatters by 1.2533·σ/√N.
-    rng = np.random.default_rng(2)
-    values = rng.normal(0, 1, 2000)
-    low, high = median_interval(values, np.arange(2000), 2000, rng, 2000)
-    assert (high - low) / (2 * 1.96) == pytest.approx(1.2533 / math.sqrt(2000), rel=0.25)
+def test_the_intervals_of_independent_values_have_the_width_of_theory():
+    # Of N normal values the mean scatters by σ/√N, the median by 1.2533 times that.
+    values = np.random.default_rng(2).normal(10, 1, 390)
+    median, mean = intervals(values, np.arange(390), 390)
+    assert width(mean) / (2 * 1.96) == pytest.approx(1 / math.sqrt(390), rel=0.15)
+    assert width(median) / (2 * 1.96) == pytest.approx(1.2533 / math.sqrt(390), rel=0.25)
 
 
-def test_the_interval_covers_the_truth_of_populations_clustered_by_field():
-    covered = 0
-    for seed in range(100):
-        rng = np.random.default_rng(seed)
-        field = np.repeat(np.arange(25), 10)
-        values = rng.normal(5, 0.3, 25)[field] + rng.normal(0, 1, 250)
-        low, high = median_interval(values, field, 25, rng, 200)
-        covered += low <= 5 <= high
-    # 95 of 100 are due; binomial scatter is 2.2.
-    assert 88 <= covered <= 100
+def test_the_same_seed_gives_the_same_intervals():
+    values, field = np.arange(1.0, 41.0), np.arange(40) % 8
+    assert intervals(values, field, 8) == intervals(values, field, 8)
 
 
-def test_the_same_seed_gives_the_same_interval():
-    values, field = np.arange(40.0), np.arange(40) % 8
-    first, again = (
-        median_interval(values, field, 8, np.random.default_rng(3), 200) for _ in range(2)
+def test_few_fields_of_view_have_figures_without_an_interval():
+    median, mean = intervals(np.arange(1.0, 10.0), np.arange(9) % 4, 4)
+    assert (median.value, median.low, mean.value, mean.high) == (5.0, None, 5.0, None)
+
+
+def test_figures_are_those_of_numpy_where_all_weights_are_one():
+    values = np.random.default_rng(3).lognormal(1.5, 0.3, 77)
+    terms = power_sums(values, np.ones(77))
+    found = moments(terms.sum(axis=0), 77, None, np.full((1, 5), np.nan))
+    assert found.mean.value == pytest.approx(values.mean())
+    assert found.standard_deviation.value == pytest.approx(values.std(ddof=1))
+    assert found.coefficient_of_variation.value == pytest.approx(values.std(ddof=1) / values.mean())
+    assert found.geometric_mean.value == pytest.approx(np.exp(np.log(values).mean()))
+    assert found.geometric_standard_deviation.value == pytest.approx(
+        np.exp(np.log(values).std(ddof=1))
     )
-    assert first == again
+    ten, half, ninety = np.quantile(values, (0.1, 0.5, 0.9), method="hazen")
+    quantiles = deciles(np.zeros(77, int), values, np.ones(77), None)
+    assert (quantiles.d10.value, quantiles.d50.value, quantiles.d90.value) == (
+        pytest.approx(ten),
+        pytest.approx(half),
+        pytest.approx(ninety),
+    )
 
 
-def test_one_field_of_view_has_no_interval():
-    rng = np.random.default_rng(0)
-    assert median_interval(np.arange(9.0), np.zeros(9, int), 1, rng, 10) is None
-    assert median_interval(np.empty(0), np.empty(0, int), 5, rng, 10) is None
-
-
-def test_fields_without_a_particle_do_not_stop_the_interval():
-    rng = np.random.default_rng(0)
-    low, high = median_interval(np.array([5.0, 6.0]), np.array([0, 0]), 3, rng, 500)
-    assert low == high == 5.5
+def test_a_weight_of_three_counts_as_three_particles():
+    once = power_sums(np.array([4.0, 7.0]), np.array([3.0, 1.0])).sum(axis=0)
+    thrice = power_sums(np.array([4.0, 4.0, 4.0, 7.0]), np.ones(4)).sum(axis=0)
+    assert once == pytest.approx(thrice)
 
 
 @given(sizes)

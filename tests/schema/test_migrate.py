@@ -9,6 +9,7 @@ from sqlalchemy import create_engine
 from schema import engine, migrate, queries, store
 from schema.errors import NotOurDatabase, SchemaTooNew, SchemaTooOld, StateError
 from schema.feature_columns import FEATURE_COLUMNS
+from schema.summaries import summarise
 from schema.tables import Base
 from tests.schema.examples import NOW, done, particle, result
 
@@ -125,7 +126,7 @@ def test_a_step_that_fails_leaves_the_old_database(tmp_path, monkeypatch):
 def test_rows_that_refer_to_nothing_stop_the_migration(database, monkeypatch):
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA foreign_keys=OFF")
-        connection.execute("INSERT INTO analysis_summary VALUES (99,0,0,0,0,0,0,0,0,0,0,0,0,'')")
+        connection.execute("INSERT INTO analysis_summary VALUES (99, 0, x'')")
         connection.commit()
     made = migrate.SCHEMA_VERSION
     monkeypatch.setattr(migrate, "SCHEMA_VERSION", made + 1)
@@ -191,3 +192,18 @@ def test_results_of_an_old_database_are_read_as_they_were_committed(old_database
         found = store.read_result(connection, key).particles
     assert found[1] == expected[1]
     assert set(found[0].features) == set(FEATURE_COLUMNS[:5])
+
+
+def test_the_particles_of_an_old_database_are_packed_as_those_of_a_new_one(old_database):
+    migrate.upgrade(old_database, NOW)
+    with engine.reader(old_database).connect() as connection:
+        query = "SELECT id, natural_key, packed, particle_count FROM analysis NATURAL JOIN (SELECT "
+        query += "analysis_id AS id, packed, particle_count FROM analysis_summary)"
+        rows = connection.exec_driver_sql(query).all()
+        expected = {
+            row.id: summarise(store.read_result(connection, row.natural_key).particles)
+            for row in rows
+        }
+    assert len(rows) >= 2
+    assert {row.id: row.packed for row in rows} == {k: e.packed for k, e in expected.items()}
+    assert [row.particle_count for row in rows] == [e.particle_count for e in expected.values()]

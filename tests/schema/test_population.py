@@ -1,129 +1,38 @@
+"""The figures of a population, and the names under which they are stated."""
+
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.population import (
-    LeftOut,
-    Particles,
-    Result,
-    Rules,
-    choose,
-    describe,
-    to_json_values,
-)
+from schema.choice import Rules, choose
+from schema.correction import Classifier, Confusion
+from schema.population import describe
 from schema.records import CLASS_NAMES
+from schema.sample import Particles, sample
+from schema.statement import statement
+from schema.summaries import EXCLUSIONS, PACKED
 from tests.schema.examples import NOW
+from tests.schema.test_choice import SUSPECT, of
 
 FAULT, NO_FAULT, MISORIENTED, AGGLOMERATION, BACKGROUND = range(5)
-SUSPECT = {"suspect": True}
-OUT_OF_DOMAIN = {"in_domain": False}
-UNCALIBRATED = {"area_nm2": None}
-
-
-def of(number=1, **changes) -> Result:
-    """One result; each number is another picture of another field."""
-    plain = Result(
-        analysis_id=number,
-        micrograph_id=number,
-        field_of_view_id=number,
-        pixel_sha256=f"picture {number}",
-        pipeline_fingerprint="model",
-        activated_at_utc=NOW,
-        in_domain=True,
-        suspect=False,
-        is_sum=False,
-        signal_index=0,
-        frame_index=None,
-        area_nm2=400.0,
-        size_limit_nm=1.0,
-        particle_count=10,
-    )
-    return replace(plain, **changes)
 
 
 def particles(*rows) -> Particles:
-    """Rows of (analysis, class, diameter, touches border, reason of exclusion)."""
-    columns = list(zip(*rows, strict=True)) or [()] * 5
-    return Particles(
-        analysis_id=np.array(columns[0], np.int64),
-        class_code=np.array(columns[1], np.int8),
-        diameter_nm=np.array(columns[2], np.float64),
-        touches_border=np.array(columns[3], bool),
-        excluded=np.array(columns[4], object),
-    )
+    """Rows of (result, class, diameter, touches border, reason of exclusion), results from 1."""
+    table = np.zeros(len(rows), PACKED)
+    for place, (_, code, diameter, touches, reason) in enumerate(rows):
+        exclusion = 0 if reason is None else EXCLUSIONS.index(reason) + 1
+        table[place] = (diameter, diameter, 1.2, 0.9, code, exclusion, touches)
+    return Particles(table=table, result=np.array([row[0] - 1 for row in rows], np.int64))
 
 
-def kept(choice):
-    return [result.analysis_id for result in choice.results]
-
-
-@pytest.mark.parametrize(
-    ("flaw", "reason"),
-    [
-        (SUSPECT, LeftOut.SUSPECT),
-        (UNCALIBRATED, LeftOut.UNCALIBRATED),
-        (OUT_OF_DOMAIN, LeftOut.OUT_OF_DOMAIN),
-    ],
-)
-def test_a_flawed_micrograph_is_left_out_with_its_reason(flaw, reason):
-    choice = choose([of(1), of(2, **flaw)])
-    assert kept(choice) == [1]
-    assert choice.left_out == {reason: 10}
-
-
-@pytest.mark.parametrize(
-    ("flaw", "rules"),
-    [(SUSPECT, Rules(suspect=True)), (OUT_OF_DOMAIN, Rules(out_of_domain=True))],
-)
-def test_a_flaw_counts_when_it_is_asked_for(flaw, rules):
-    assert kept(choose([of(1), of(2, **flaw)], rules)) == [1, 2]
-
-
-def test_identical_pictures_count_once():
-    choice = choose([of(1), of(2, pixel_sha256="picture 1")])
-    assert kept(choice) == [1]
-    assert choice.left_out == {LeftOut.IDENTICAL_PIXELS: 10}
-
-
-def test_of_a_series_the_sum_counts():
-    frames = [of(number, field_of_view_id=9, frame_index=number) for number in range(3)]
-    choice = choose([*frames, of(7, field_of_view_id=9, frame_index=3, is_sum=True)])
-    assert kept(choice) == [7]
-    assert choice.left_out == {LeftOut.SAME_FIELD_OF_VIEW: 30}
-
-
-def test_of_a_series_without_a_sum_the_first_frame_that_may_count_counts():
-    frames = [of(number, field_of_view_id=9, frame_index=number) for number in range(3)]
-    frames[0] = replace(frames[0], in_domain=False)
-    assert kept(choose(frames)) == [1]
-
-
-def test_a_sum_that_may_not_count_leaves_its_place_to_a_frame():
-    total = of(7, field_of_view_id=9, is_sum=True, suspect=True)
-    assert kept(choose([total, of(1, field_of_view_id=9, frame_index=0)])) == [1]
-
-
-def test_one_statistic_never_mixes_pipelines_and_takes_the_newest():
-    newer = of(2, pipeline_fingerprint="better", activated_at_utc=NOW.replace(hour=12))
-    choice = choose([of(1), newer, of(3)])
-    assert kept(choice) == [2]
-    assert choice.pipeline_fingerprint == "better"
-    assert choice.left_out == {LeftOut.OTHER_PIPELINE: 20}
-    assert kept(choose([of(1), newer], Rules(pipeline_fingerprint="model"))) == [1]
-
-
-def test_a_newer_pipeline_without_a_result_that_may_count_does_not_empty_the_statistic():
-    newer = of(2, pipeline_fingerprint="better", activated_at_utc=NOW.replace(hour=12), **SUSPECT)
-    assert kept(choose([of(1), newer])) == [1]
-
-
-@given(st.permutations([of(1), of(2, pixel_sha256="picture 1"), of(3, **SUSPECT), of(4)]))
-def test_the_order_of_the_results_does_not_matter(results):
-    assert choose(results) == choose(sorted(results, key=lambda result: result.analysis_id))
+def population(*regions, rng=None, rules=None, **more):
+    """The population of these regions, each result a field of view of 20 nm."""
+    results = [of(number) for number in range(1, max((row[0] for row in regions), default=0) + 1)]
+    return describe(choose(results, rules or Rules()), particles(*regions), rng, **more)
 
 
 rows = st.tuples(
@@ -143,12 +52,7 @@ def test_every_region_found_is_counted_in_exactly_one_place(regions, with_a_susp
     assert found.found == counted + sum(found.excluded.values())
     assert found.particles == sum(found.class_counts[name] for name in CLASS_NAMES[:3])
     assert sum(found.size_histogram) == found.particles
-    json.dumps(to_json_values(found), allow_nan=False)
-
-
-def population(*regions, rng=None):
-    results = [of(number) for number in sorted({row[0] for row in regions})]
-    return describe(choose(results), particles(*regions), rng)
+    json.dumps(statement(found), allow_nan=False)
 
 
 def test_size_is_of_crystalline_single_particles_away_from_the_border():
@@ -160,50 +64,132 @@ def test_size_is_of_crystalline_single_particles_away_from_the_border():
         (1, BACKGROUND, 60.0, False, None),
         (1, FAULT, 70.0, True, None),
         (1, FAULT, 0.5, False, "below_size_limit"),
+        rules=Rules(border_weights=False),
     )
-    assert (found.particles, found.d50_nm.value, found.mean_nm) == (3, 5.0, pytest.approx(5.0))
+    assert found.particles == 3
+    assert found.diameter_nm.d50.value == 5.0
+    assert found.moments_nm.mean.value == pytest.approx(5.0)
     assert found.excluded == {"below_size_limit": 1, "touches_border": 1}
     assert "border" in found.counting_rule
+
+
+def test_large_particles_stand_for_those_of_their_size_that_touch_the_border():
+    # In a field of 20 nm a particle of 4 nm lies inside with a chance of 0.8², one of 8 nm of 0.6².
+    regions = [(1, FAULT, 4.0, False, None)] * 64 + [(1, FAULT, 8.0, False, None)] * 36
+    found = population(*regions)
+    assert found.moments_nm.mean.value == pytest.approx(6.0)
+    plain = population(*regions, rules=Rules(border_weights=False))
+    assert plain.moments_nm.mean.value == pytest.approx(0.64 * 4 + 0.36 * 8)
+    assert (found.particles, found.size_histogram) == (plain.particles, plain.size_histogram)
+    assert found.counting_rule != plain.counting_rule
 
 
 def test_the_two_fractions_of_the_paper():
     classes = [FAULT] * 3 + [NO_FAULT] * 5 + [MISORIENTED] * 2 + [AGGLOMERATION] * 4
     found = population(*((1, code, 5.0, False, None) for code in classes))
-    assert (found.observable_fraction.count, found.observable_fraction.total) == (8, 10)
-    assert (found.stacking_fault_fraction.count, found.stacking_fault_fraction.total) == (3, 8)
+    observable, fault = found.observable_fraction.wilson, found.stacking_fault_fraction.wilson
+    assert (observable.count, observable.total) == (8, 10)
+    assert (fault.count, fault.total) == (3, 8)
 
 
 def test_a_lognormal_population_shows_its_own_parameters():
     rng = np.random.default_rng(5)
     sizes = rng.lognormal(np.log(6.0), np.log(1.2), 4000)
     found = population(
-        *((k % 20 + 1, NO_FAULT, d, False, None) for k, d in enumerate(sizes)), rng=rng
+        *((k % 20 + 1, NO_FAULT, d, False, None) for k, d in enumerate(sizes)),
+        rng=rng,
+        rules=Rules(border_weights=False),
     )
     # Standard errors: ln(1.2)/√4000 = 0.3 % of the mean, 0.2 % of the GSD.
-    assert found.geometric_mean_nm == pytest.approx(6.0, rel=0.01)
-    assert found.geometric_standard_deviation == pytest.approx(1.2, rel=0.01)
-    assert found.d50_nm.low < found.d50_nm.value < found.d50_nm.high
+    assert found.moments_nm.geometric_mean.value == pytest.approx(6.0, rel=0.01)
+    assert found.moments_nm.geometric_standard_deviation.value == pytest.approx(1.2, rel=0.01)
+    assert found.lognormal.centre_nm.value == pytest.approx(6.0, rel=0.01)
+    assert found.lognormal.log_likelihood > found.normal.log_likelihood
+    for figure in (found.diameter_nm.d50, found.moments_nm.mean, found.lognormal.spread):
+        assert figure.low < figure.value < figure.high
     assert found.fields_of_view == 20
     assert found.area_imaged_nm2 == 20 * 400.0
+    assert found.interval_method == "bootstrap over 20 fields of view, 1000 resamples"
 
 
 def test_no_one_and_two_particles_are_figures_or_none_never_nan():
-    none = describe(choose([]), particles())
-    assert (none.particles, none.d50_nm.value, none.d10_nm) == (0, None, None)
-    assert none.d50_nm.method == "no particle to measure"
+    none = describe(choose([]), particles(), np.random.default_rng(0))
+    assert (none.particles, none.diameter_nm.d50.value, none.moments_nm.mean.value) == (
+        0,
+        None,
+        None,
+    )
+    assert none.interval_method == "fewer than 5 fields of view: no interval"
     one = population((1, FAULT, 5.0, False, None), rng=np.random.default_rng(0))
-    assert (one.d50_nm.value, one.standard_deviation_nm) == (5.0, None)
-    assert one.d50_nm.method == "one field of view only"
+    assert (one.diameter_nm.d50.value, one.moments_nm.standard_deviation.value) == (5.0, None)
+    assert (one.lognormal, one.normal) == (None, None)
     two = population((1, FAULT, 5.0, False, None), (2, FAULT, 7.0, False, None))
-    assert two.standard_deviation_nm == pytest.approx(2**0.5)
+    assert two.interval_method == "no interval was asked for"
+    plain = population(*two_of_them(), rules=Rules(border_weights=False))
+    assert plain.moments_nm.standard_deviation.value == pytest.approx(2**0.5)
+    for each in (none, one, two):
+        json.dumps(statement(each), allow_nan=False)
 
 
-def test_the_json_has_the_names_that_were_promised():
-    found = to_json_values(population((1, FAULT, 5.0, False, None)))
+def two_of_them():
+    return (1, FAULT, 5.0, False, None), (2, FAULT, 7.0, False, None)
+
+
+def test_frames_of_one_field_are_one_field_of_the_bootstrap():
+    results = [of(number, field_of_view_id=number % 6, frame_index=number) for number in range(60)]
+    regions = [(k + 1, FAULT, 5.0 + k % 6, False, None) for k in range(60)]
+    choice = choose(results, Rules(every_frame=True))
+    found = describe(choice, particles(*regions), np.random.default_rng(0), resamples=50)
+    assert (found.micrographs, found.fields_of_view) == (60, 6)
+
+
+def test_the_statement_has_the_names_that_were_promised():
+    found = statement(population((1, FAULT, 5.0, False, None)))
     promised = {
         "particles", "excluded", "d50_nm", "lognormal", "bootstrap", "observable_fraction",
         "stacking_fault_fraction", "needed",
     }  # fmt: skip
     assert promised <= set(found)
-    assert set(found["stacking_fault_fraction"]) >= {"wilson", "corrected"}
-    assert (found["needed"], found["stacking_fault_fraction"]["corrected"]) == (None, None)
+    assert set(found["stacking_fault_fraction"]) >= {"wilson", "bootstrap", "corrected"}
+    assert found["d50_nm"] == 5.0
+    assert found["needed"]["d50_nm"]["reason"] == "no interval yet"
+
+
+def test_the_statement_tells_what_is_still_needed():
+    rng = np.random.default_rng(0)
+    regions = [
+        (k % 10 + 1, rng.integers(FAULT, NO_FAULT + 1), d, False, None)
+        for k, d in enumerate(rng.normal(6, 1.5, 200))
+    ]
+    found = statement(population(*regions, rng=rng), per_minute=2.0)
+    for name, within in (("d50_nm", 0.02), ("stacking_fault_fraction", 0.05)):
+        needed = found["needed"][name]
+        assert needed["within"] == within
+        assert needed["particles"] > 0
+        # Two micrographs a minute with twenty particles each.
+        assert needed["minutes"] == pytest.approx(needed["particles"] / 40)
+
+
+def test_a_classifier_that_errs_has_its_errors_taken_out():
+    # Of 100 observable particles 30 are called faulted, by one that is right in 86 of 100 cases.
+    counts = np.eye(5) * 1000.0
+    counts[:2, :2] = [[860.0, 140.0], [140.0, 860.0]]
+    regions = [(k % 10 + 1, FAULT if k < 30 else NO_FAULT, 5.0, False, None) for k in range(100)]
+    classifier = Classifier(confusion=Confusion(counts=counts, source="simulation-based"))
+    fault = population(
+        *regions, rng=np.random.default_rng(0), classifier=classifier
+    ).stacking_fault_fraction
+    assert fault.wilson.value == 0.30
+    assert fault.corrected.value == pytest.approx((0.30 + 0.86 - 1) / (0.86 + 0.86 - 1))
+    assert fault.corrected.low < fault.corrected.value < fault.corrected.high
+    assert fault.corrected.source == "simulation-based"
+
+
+def test_a_field_was_seen_when_the_first_of_its_files_was():
+    times = [NOW.replace(minute=minute) for minute in (40, 20, 30)]
+    results = [
+        of(number, field_of_view_id=number // 2, frame_index=number, seen_at_utc=at)
+        for number, at in enumerate(times)
+    ]
+    found = sample(choose(results, Rules(every_frame=True)), particles())
+    assert found.seen_seconds.tolist() == [times[1].timestamp(), times[2].timestamp()]

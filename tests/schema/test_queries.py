@@ -1,11 +1,13 @@
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from schema import engine, ledger, queries
+from schema import engine, ledger, queries, sessions
 from schema.queries import Scope
-from schema.records import FileState
+from schema.records import CLASS_NAMES, FileState
 from tests.schema.examples import MORNING, NOW, arrival, done, particle, result, see
 
 LATER = NOW + timedelta(minutes=5)
@@ -15,10 +17,12 @@ def test_the_population_is_of_what_lies_in_the_database(connection):
     done(connection, "a.dm4", result("a", (particle(1, 4.0), particle(2, 6.0))))
     done(connection, "b.dm4", result("b", (particle(1, 8.0, particle_class="stacking_fault"),)))
     found = queries.population(connection, rng=np.random.default_rng(0))
-    assert (found.particles, found.d50_nm.value, found.fields_of_view) == (3, 6.0, 2)
+    assert (found.particles, found.fields_of_view) == (3, 2)
+    # A particle of 6 nm in a field of 82 nm stands for 1.16 particles, one of 4 nm for 1.11.
+    assert found.diameter_nm.d50.value == pytest.approx(6.0, rel=0.02)
     # Two fields of 4096² px at 0.02 nm.
     assert found.area_imaged_nm2 == pytest.approx(2 * 81.92**2)
-    assert found.stacking_fault_fraction.value == pytest.approx(1 / 3)
+    assert found.stacking_fault_fraction.wilson.value == pytest.approx(1 / 3)
 
 
 def test_an_empty_database_has_an_empty_population(connection):
@@ -91,9 +95,38 @@ def test_since_means_when_the_file_was_first_seen(connection):
     assert queries.population(connection, Scope(since=LATER)).found == 0
 
 
-def test_statistics_read_nothing_but_the_covering_index(connection):
-    plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + queries._PARTICLES, ("[1]",)).all()
-    assert any("COVERING INDEX ix_particle_statistics" in row.detail for row in plan)
+def test_statistics_read_one_row_a_result_and_no_particle(connection):
+    plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + queries._PACKED, ("[1]",)).all()
+    assert any("SEARCH analysis_summary USING INTEGER PRIMARY KEY" in row[3] for row in plan)
+    assert not any("particle" in row[3] for row in plan)
+
+
+def test_the_material_of_a_session_decides_whether_its_fractions_are_corrected(connection):
+    known = json.dumps(
+        {
+            "training": {"materials": ["CdSe-wz"]},
+            "metrics": {
+                "forest_held_out": {
+                    "classes": list(CLASS_NAMES),
+                    "confusion_rows_are_truth": (90 * np.eye(5) + 2).tolist(),
+                }
+            },
+        }
+    )
+    for number, material in enumerate(("CdSe", "CuO", None)):
+        named = replace(MORNING, uuid=f"{number}" * 36, name=f"s{number}", material=material)
+        session_id = sessions.start(connection, named)
+        made = result(str(number), tuple(particle(k + 1, 5.0) for k in range(20)))
+        made = replace(made, bundle=replace(made.bundle, manifest_json=known))
+        done(connection, f"{number}.dm4", made, session_id=session_id)
+
+    def corrected(number):
+        found = queries.population(connection, Scope(session_uuid=f"{number}" * 36))
+        return found.stacking_fault_fraction.corrected
+
+    assert corrected(0).value is not None
+    assert corrected(1).reason == "the model was not measured on CuO"
+    assert corrected(2).value is not None  # nobody said that it is something else
 
 
 def test_the_export_has_every_particle_in_the_columns_of_the_view(connection):
@@ -156,3 +189,14 @@ def test_the_newest_bundle_is_the_one_used_last(connection):
     assert queries.newest_bundle(connection) is None
     done(connection, "a.dm4", result())
     assert queries.newest_bundle(connection) == result().bundle
+
+
+def test_features_stand_in_the_order_of_the_regions_they_are_of(connection):
+    first = done(connection, "a.dm4", result("a", (particle(2, 4.0), particle(1, 6.0))))
+    second = done(connection, "b.dm4", result("b", (particle(1, 8.0), particle(2, None))))
+    ids = [*second, *first]
+    columns, regions = queries._features(connection, ids), queries.particles(connection, ids)
+    assert columns.shape == (4, len(queries.RANKED))
+    sizes = columns[:, queries.RANKED.index("equivalent_diameter_nm")]
+    assert np.array_equal(sizes, regions.table["diameter_nm"], equal_nan=True)
+    assert queries._features(connection, []).shape == (0, len(queries.RANKED))

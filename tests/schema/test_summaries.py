@@ -1,60 +1,75 @@
-import json
-import math
+"""The packed regions of a result hold what its particles are."""
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
-from schema.summaries import SIZE_EDGES_NM, summarise
+from analysis.regions import RegionFlag
+from schema import queries
+from schema.errors import StoreError
+from schema.records import CLASS_NAMES
+from schema.summaries import EXCLUSIONS, PACKED, summarise, unpacked
 from schema.tables import AnalysisSummary
 from tests.schema.examples import done, particle, result
 
 REGIONS = (
+    particle(2, 5.0, feret_max_nm=6.0, feret_min_nm=4.0, aspect_ratio=1.5, circularity=0.8),
     particle(1, 4.0, particle_class="stacking_fault"),
-    particle(2, 5.0),
-    particle(3, 50.0, particle_class="agglomeration"),
-    particle(4, 6.0, touches_border=True),
-    particle(5, 0.5, excluded="below_size_limit", touches_border=True),
-    particle(6, None),
+    particle(3, 6.0, touches_border=True, particle_class="agglomeration"),
+    particle(4, 0.5, excluded="below_size_limit", touches_border=True),
+    particle(5, None),
 )
 
 
-def test_every_region_is_counted_in_exactly_one_place():
-    found = summarise(REGIONS)
-    parts = found.excluded_count + found.border_count + found.unclassified_count
-    assert found.particle_count == parts + sum(found.class_counts) == 6
-    assert (found.excluded_count, found.border_count, found.unclassified_count) == (1, 1, 1)
+def test_regions_come_back_as_they_were_in_order_of_their_labels():
+    summary = summarise(REGIONS)
+    table, place = unpacked([summary.packed])
+    assert (summary.particle_count, table.size) == (5, 5)
+    assert place.tolist() == [0] * 5
+    assert table["diameter_nm"][:4].tolist() == [4.0, 5.0, 6.0, 0.5]
+    assert table["caliper_nm"][:2].tolist() == [4.0, 5.0]
+    assert (table["aspect_ratio"][1], table["circularity"][1]) == (1.5, 0.8)
+    assert [CLASS_NAMES[code] for code in table["class_code"][:3]] == [
+        "stacking_fault",
+        "no_stacking_fault",
+        "agglomeration",
+    ]
+    assert table["exclusion"].tolist() == [0, 0, 0, 1, 0]
+    assert table["touches_border"].tolist() == [False, False, True, True, False]
 
 
-def test_the_sums_give_mean_and_deviation_of_the_logarithm():
-    found = summarise(REGIONS)
-    mean = found.sum_ln_d / found.size_count
-    assert math.exp(mean) == pytest.approx(math.sqrt(20))
-    assert found.sum_ln_d_squared == pytest.approx(math.log(4) ** 2 + math.log(5) ** 2)
+def test_what_is_unknown_is_no_number_and_no_class():
+    table, _ = unpacked([summarise([particle(1, None)]).packed])
+    assert np.isnan(table["diameter_nm"][0])
+    assert np.isnan(table["caliper_nm"][0])
+    assert table["class_code"][0] == -1
 
 
-@pytest.mark.parametrize("size_nm", [0.51, 1.0, 4.9, 511.0])
-def test_a_size_falls_between_the_edges_of_its_bin(size_nm):
-    histogram = summarise([particle(1, size_nm * 1.0001)]).size_histogram
-    place = histogram.index(1)
-    assert SIZE_EDGES_NM[place] <= size_nm * 1.0001 < SIZE_EDGES_NM[place + 1]
-    assert sum(histogram) == 1
+def test_regions_of_several_results_keep_their_place():
+    first, none, third = summarise(REGIONS[:2]), summarise([]), summarise(REGIONS[2:])
+    table, place = unpacked([first.packed, none.packed, third.packed])
+    assert place.tolist() == [0, 0, 2, 2, 2]
+    assert table.size == 5
+    assert unpacked([])[0].size == 0
 
 
-@pytest.mark.parametrize(("size_nm", "place"), [(0.01, 0), (9999.0, -1)])
-def test_a_size_beyond_the_ends_is_in_the_outermost_bin(size_nm, place):
-    assert summarise([particle(1, size_nm)]).size_histogram[place] == 1
+def test_every_reason_the_analysis_gives_has_a_place():
+    assert {flag.value for flag in RegionFlag} <= set(EXCLUSIONS)
 
 
-def test_the_row_is_written_with_its_result(connection):
-    (analysis_id,) = done(connection, "a.dm4", result(particles=REGIONS))
-    query = select(*AnalysisSummary.__table__.columns)
-    row = connection.execute(query.where(AnalysisSummary.analysis_id == analysis_id)).one()
-    assert (row.particle_count, row.size_count, row.stacking_fault_count) == (6, 2, 1)
-    assert json.loads(row.size_histogram_json) == list(summarise(REGIONS).size_histogram)
+def test_a_reason_without_a_place_is_refused():
+    with pytest.raises(StoreError, match="too_dark"):
+        summarise([particle(1, 5.0, excluded="too_dark")])
 
 
-def test_a_result_without_particles_has_a_row_of_zeros(connection):
-    (analysis_id,) = done(connection, "a.dm4", result())
-    query = select(AnalysisSummary.particle_count, AnalysisSummary.sum_ln_d)
-    row = connection.execute(query.where(AnalysisSummary.analysis_id == analysis_id)).one()
-    assert tuple(row) == (0, 0.0)
+def test_the_row_is_written_with_its_result_and_read_by_the_statistics(connection):
+    ids = done(connection, "a.dm4", result(particles=REGIONS)) + done(
+        connection, "b.dm4", result("other")
+    )
+    query = select(AnalysisSummary.particle_count, AnalysisSummary.packed)
+    rows = connection.execute(query.order_by(AnalysisSummary.analysis_id)).all()
+    assert [len(row.packed) for row in rows] == [5 * PACKED.itemsize, 0]
+    assert [row.particle_count for row in rows] == [5, 0]
+    found = queries.particles(connection, [ids[1], ids[0]])
+    assert found.result.tolist() == [1] * 5
+    assert found.table["diameter_nm"][0] == 4.0

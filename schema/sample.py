@@ -1,0 +1,105 @@
+"""The regions that one statistic is about, as arrays: where each lies and what it counts."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schema import border
+from schema.choice import Choice
+from schema.records import CLASS_NAMES
+from schema.summaries import EXCLUSIONS, Packed
+
+SIZE_CLASSES = ("stacking_fault", "no_stacking_fault", "misoriented")
+"""The classes of crystalline single particles, whose size and shape count."""
+
+_SIZE_CODES = [CLASS_NAMES.index(name) for name in SIZE_CLASSES]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Particles:
+    """All regions of some results.
+
+    `table` (N,) of `summaries.PACKED`; `result` (N,) int64, the place of each one's result among
+    those that were asked for.
+    """
+
+    table: Packed
+    result: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The N regions that count: not excluded, and away from the border.
+
+    `field` (N,) int64 in [0, `fields`), the field of view of each. `class_code` (N,) int8, place in
+    `CLASS_NAMES` or -1. `diameter_nm`, `aspect_ratio`, `circularity` (N,) float64. `weight` (N,)
+    float64: how many particles each stands for, those counted that touch the border included.
+    `is_sized` (N,) bool: crystalline single particles, whose size and shape count. `seen_seconds`
+    (`fields`,) POSIX time at which a file of each field of view was first seen.
+    """
+
+    fields: int
+    field: NDArray[np.int64]
+    class_code: NDArray[np.int8]
+    diameter_nm: NDArray[np.float64]
+    aspect_ratio: NDArray[np.float64]
+    circularity: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    is_sized: NDArray[np.bool_]
+    seen_seconds: NDArray[np.float64]
+
+
+def counts_for_size(table: Packed) -> NDArray[np.bool_]:
+    """(N,) whether size and shape of a region belong to the population by the counting rule."""
+    single_crystal = np.isin(table["class_code"], _SIZE_CODES)
+    return np.asarray(is_counted(table) & single_crystal & np.isfinite(table["diameter_nm"]))
+
+
+def sample(choice: Choice, particles: Particles) -> Sample:
+    """The regions that count, of the results that were chosen."""
+    counted = is_counted(particles.table)
+    table, result = particles.table[counted], particles.result[counted]
+    names = sorted({each.field_of_view_id for each in choice.results})
+    place = {name: number for number, name in enumerate(names)}
+    of_result = np.array([place[each.field_of_view_id] for each in choice.results], np.int64)
+    seen = np.full(len(names), np.inf)
+    np.minimum.at(seen, of_result, [each.seen_at_utc.timestamp() for each in choice.results])
+    return Sample(
+        fields=len(names),
+        field=of_result[result],
+        class_code=table["class_code"],
+        diameter_nm=table["diameter_nm"],
+        aspect_ratio=table["aspect_ratio"],
+        circularity=table["circularity"],
+        weight=_weights(choice, table, result),
+        is_sized=counts_for_size(table),
+        seen_seconds=seen,
+    )
+
+
+def excluded(choice: Choice, particles: Particles) -> dict[str, int]:
+    """How many regions do not count, by the reason; one with two reasons has the first."""
+    table = particles.table
+    counts = Counter(table["exclusion"].tolist())
+    found = {name: counts[place] for place, name in enumerate(EXCLUSIONS, 1) if counts[place]}
+    touching = int(np.count_nonzero((table["exclusion"] == 0) & table["touches_border"]))
+    if touching:
+        found["touches_border"] = touching
+    return found | {str(reason): count for reason, count in choice.left_out.items() if count}
+
+
+def is_counted(table: Packed) -> NDArray[np.bool_]:
+    """(N,) whether a region is neither excluded nor touches the border."""
+    return np.asarray((table["exclusion"] == 0) & ~table["touches_border"])
+
+
+def _weights(choice: Choice, table: Packed, result: NDArray[np.int64]) -> NDArray[np.float64]:
+    if not choice.rules.border_weights:
+        return np.ones(result.size)
+    nan = float("nan")
+    sides = [(each.height_nm or nan, each.width_nm or nan) for each in choice.results]
+    height, width = np.array(sides, np.float64).reshape(-1, 2)[result].T
+    found = border.weights(table["caliper_nm"], height, width)
+    return np.where(np.isfinite(found), found, 1.0)
