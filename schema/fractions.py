@@ -37,7 +37,7 @@ class Corrected:
 
 @dataclass(frozen=True, kw_only=True)
 class Fraction:
-    """A share of particles as they were classified.
+    """A share of the particles counted, as they were classified, without weights of the border.
 
     `wilson` takes all particles as independent; `by_field` is the bootstrap over fields of view,
     its bounds None where there is none.
