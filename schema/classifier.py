@@ -1,7 +1,8 @@
 """What a model says of its classifier's errors, and whether it says it of this material."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,21 +20,33 @@ def classifier_of(bundle: BundleRecord | None, materials: Iterable[str] = ()) ->
         materials: of the sessions, those that state one: `Au`, `CdSe`.
     """
     manifest = json.loads(bundle.manifest_json) if bundle else {}
-    strange = sorted(set(materials) - _known(manifest))
+    confusion = _confusion(manifest)
+    if confusion is None:
+        return Classifier(reason=NO_MATRIX)
+    strange = sorted({_formula(name) for name in materials} - _known(manifest))
     if strange:
         return Classifier(reason=f"the model was not measured on {', '.join(strange)}")
-    held_out = manifest.get("metrics", {}).get("forest_held_out", {})
-    counts = np.array(held_out.get("confusion_rows_are_truth", []), np.float64)
-    if held_out.get("classes") != list(CLASS_NAMES) or not _is_matrix(counts):
-        return Classifier(reason=NO_MATRIX)
-    return Classifier(confusion=Confusion(counts=counts, source="simulation-based"))
+    return Classifier(confusion=confusion)
 
 
-def _known(manifest: dict[str, object]) -> set[str]:
-    """Formulas, without the letters of a polymorph: wurtzite CdSe-wz is CdSe."""
-    training = manifest.get("training", {})
-    names = training.get("materials", []) if isinstance(training, dict) else []
-    return {str(name).partition("-")[0] for name in names}
+def _confusion(manifest: Mapping[str, Any]) -> Confusion | None:
+    held_out = (manifest.get("metrics") or {}).get("forest_held_out") or {}
+    if held_out.get("classes") != list(CLASS_NAMES):
+        return None
+    try:
+        counts = np.array(held_out.get("confusion_rows_are_truth"), np.float64)
+    except ValueError:  # rows of different lengths
+        return None
+    return Confusion(counts=counts, source="simulation-based") if _is_matrix(counts) else None
+
+
+def _known(manifest: Mapping[str, Any]) -> set[str]:
+    return {_formula(name) for name in (manifest.get("training") or {}).get("materials") or ()}
+
+
+def _formula(name: str) -> str:
+    """Without the letters of a polymorph: wurtzite CdSe-wz is CdSe."""
+    return name.partition("-")[0]
 
 
 def _is_matrix(counts: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> bool:

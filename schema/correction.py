@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-PRIOR = 0.5  # Jeffreys: a class never mistaken in 200 cases may be in the 201st
+PRIOR = 1 / 5  # Perks, one case for each row: what was never mistaken in 200 may be in the 201st
 _SUM_WEIGHT = 1e3
+_ROUNDING = 1e-9
 
 Source = Literal["simulation-based", "reviewed"]
 
@@ -57,6 +58,7 @@ def true_shares(observed: Floats, rates: Floats) -> Floats:
         # The sum of one is a last equation that weighs more than all others.
         system = np.vstack([rates[row].T, np.full(observed.shape[1], _SUM_WEIGHT)])
         shares, _ = nnls(system, np.append(observed[row] / total[row], _SUM_WEIGHT))
+        shares[shares < _ROUNDING] = 0.0  # else a fraction of nothing would be one of noise
         found[row] = shares / shares.sum()
     return found
 

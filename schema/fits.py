@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 LEAST_PARTICLES = 10
 MOST_TESTED = 10_000
+_ROUNDING = 1e-9
 _DEEPEST = -37.0
 _POINTS = 20_001
 
@@ -92,14 +93,15 @@ def fitted(
     above = diameter_nm >= limit_nm
     field, diameter_nm, weight = field[above], diameter_nm[above], weight[above]
     x = scale(model, diameter_nm)
-    if x.size < LEAST_PARTICLES or np.ptp(x) == 0:
+    if x.size < LEAST_PARTICLES or np.ptp(x) <= _ROUNDING * np.abs(x).max():
         return None
     limit = float(scale(model, np.array([limit_nm]))[0]) if limit_nm > 0 else -np.inf
-    terms = np.column_stack([weight, weight * x, weight * x**2])
+    middle = float(x.mean())  # squares of what is left lose no digits
+    terms = np.column_stack([weight, weight * (x - middle), weight * (x - middle) ** 2])
     sums = terms.sum(axis=0)[np.newaxis]
     if bootstrap is not None:
         sums = np.concatenate([sums, bootstrap.sums(field, terms)])
-    mu, sigma = _laws(sums, limit)
+    mu, sigma = _laws(sums, middle, limit)
     if not np.isfinite(mu[0]):
         return None
     seen = _Seen.by(x, weight, (mu[0], sigma[0]), limit)
@@ -121,12 +123,12 @@ def scale(model: Model, diameter_nm: Floats) -> Floats:
     return np.log(diameter_nm) if model == "lognormal" else diameter_nm
 
 
-def _laws(sums: Floats, limit: float) -> tuple[Floats, Floats]:
-    """μ and σ for each row of sums of weight, weight times x, and weight times x²."""
+def _laws(sums: Floats, middle: float, limit: float) -> tuple[Floats, Floats]:
+    """μ and σ for each row of sums of weight, weight times (x - middle), and times its square."""
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = sums[:, 1] / sums[:, 0]
         variance = np.maximum(sums[:, 2] / sums[:, 0] - mean**2, 0.0)
-    return truncated_normal(mean, variance, limit)
+    return truncated_normal(mean + middle, variance, limit)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,8 @@ def needed(
     if value is None or low is None or high is None:
         return Needed(within=within, reason="no interval yet")
     reached = max(high - value, value - low)
+    if relative and value == 0:
+        return Needed(within=within, reason="no share of zero")
     if relative:
         reached /= value
     more = max(math.ceil(count * (reached / within) ** 2) - count, 0)
