@@ -151,6 +151,24 @@ def status(
 
 
 @app.command()
+def compare(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="The first is held against; none named are all."),
+    ] = None,
+    state: StateOption = None,
+    config: ConfigOption = None,
+    by: Annotated[str, typer.Option("--by", help="session, run or sample.")] = "session",
+    json: JsonOption = False,
+) -> None:
+    """Sessions, synthesis runs or samples in one table, and how each differs from the first."""
+    from daemon import comparing
+    from daemon.options import settings
+
+    comparing.compare(settings(config, state, []), by, names or [], json)
+
+
+@app.command()
 def summary(
     state: StateOption = None,
     config: ConfigOption = None,

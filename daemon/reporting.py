@@ -1,7 +1,6 @@
 """What the reporting commands print: tables for people, JSON for programs, the same numbers."""
 
 import csv
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from daemon import config as configuration
 from daemon.config import Config
 from daemon.errors import DaemonError, Misused
 from daemon.findings import Finding, Health
+from daemon.jsons import print_json
 from daemon.lock import is_owned
 from daemon.names import printable
 from daemon.notices import posted
@@ -42,7 +42,7 @@ def status(config: Config, as_json: bool) -> None:
     running = is_owned(state.path)
     warnings = posted(state) if running else ()
     if as_json:
-        _print_json(
+        print_json(
             {
                 "state_folder": str(state.path),
                 "running": running,
@@ -84,7 +84,7 @@ def summary(
         found = queries.correlations(connection, scope) if correlations else None
     line = bundle_line(bundle) if bundle else None
     if as_json:
-        _print_json(
+        print_json(
             statement(population)
             | {
                 "selection": dict(chosen),
@@ -126,7 +126,7 @@ def list_sessions(config: Config, as_json: bool) -> None:
     with engine.begin() as connection:
         found = sessions.all_sessions(connection)
     if as_json:
-        _print_json([_plain_session(session) for session in found])
+        print_json([_plain_session(session) for session in found])
         return
     columns = ("session", "sample", "material", "run", "operator", "started", "ended")
     table = Table(*columns, box=None)
@@ -148,7 +148,7 @@ def check_config(file: Path, as_json: bool) -> None:
     """
     config = configuration.load(file)
     if as_json:
-        _print_json(config.model_dump(mode="json"))
+        print_json(config.model_dump(mode="json"))
         return
     out = console()
     out.print(f"{printable(file)} is right", soft_wrap=True)
@@ -196,7 +196,7 @@ def _readable(row: Sequence[Any], path_column: int) -> list[Any]:
 def print_findings(found: Sequence[Finding], as_json: bool) -> None:
     """Print what the doctor found: the sign says how bad it is, also without colour."""
     if as_json:
-        _print_json({"findings": [asdict(finding) for finding in found]})
+        print_json({"findings": [asdict(finding) for finding in found]})
         return
     signs = {Health.WELL: ("✓", "green"), Health.NOTE: ("·", "yellow"), Health.BAD: ("✗", "red")}
     table = Table("", "looked at", "found", box=None, pad_edge=False)
@@ -208,7 +208,7 @@ def print_findings(found: Sequence[Finding], as_json: bool) -> None:
 def print_rebuilt(made: Rebuilt, aside: Path | None, as_json: bool) -> None:
     """Print what a rebuild restored, and which mask files it could not read."""
     if as_json:
-        _print_json(
+        print_json(
             {
                 "results": made.results,
                 "files": made.files,
@@ -255,8 +255,3 @@ def _opened(target: Path) -> Iterator[TextIO]:
         return
     with target.open("w", encoding="utf-8", newline="") as stream:
         yield stream
-
-
-def _print_json(values: object) -> None:
-    json.dump(values, sys.stdout, indent=2, ensure_ascii=True)
-    sys.stdout.write("\n")

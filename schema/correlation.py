@@ -120,20 +120,27 @@ def relations(counted: Sample, names: Sequence[str], columns: Floats) -> Relatio
         fault_by_size=by_size(diameter, faulted),
         drift_of_median=drift(
             counted.seen_seconds,
-            _by_field(np.median, counted.diameter_nm[sized], counted.field[sized], counted.fields),
+            by_field(np.median, counted.diameter_nm[sized], counted.field[sized], counted.fields),
         ),
         drift_of_faults=drift(
             counted.seen_seconds,
-            _by_field(np.mean, faulted.astype(np.float64), field, counted.fields),
+            by_field(np.mean, faulted.astype(np.float64), field, counted.fields),
         ),
         ranks=rank_matrix(names, columns[sized]),
     )
 
 
-def _by_field(
+def by_field(
     figure: Callable[[Floats], np.floating], values: Floats, field: NDArray[np.int64], fields: int
 ) -> Floats:
-    """(F,) a figure of the values of each field, NaN where it has none."""
+    """(F,) a figure of the values of each field of view, NaN where it has none.
+
+    Args:
+        figure: of the values of one field.
+        values: (N,).
+        field: (N,) in [0, F).
+        fields: F.
+    """
     order = np.argsort(field, kind="stable")
     parts = np.split(values[order], np.searchsorted(field[order], np.arange(1, fields)))
     return np.array([figure(part) if part.size else np.nan for part in parts[:fields]])

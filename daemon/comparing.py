@@ -1,0 +1,154 @@
+"""`fringewatch compare`: sessions, synthesis runs or samples in one table."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.table import Table
+
+from daemon.config import Config
+from daemon.errors import Misused
+from daemon.figures import interval_of
+from daemon.jsons import print_json
+from daemon.names import printable
+from daemon.population_table import console
+from daemon.reading import BOOTSTRAP_SEED, open_for_reading
+from schema import sessions
+from schema.distribution import Estimate
+from schema.fractions import Fraction
+from schema.groups import By, Group, groups, keys
+from schema.records import SessionRecord
+from schema.statement import statement
+
+NONE = "—"
+
+
+def compare(config: Config, by: str, names: Sequence[str], as_json: bool) -> None:
+    """Print several groups and how each differs from the first.
+
+    Args:
+        config: whole configuration.
+        by: `session`, `run` or `sample`.
+        names: of them, the first to be held against; none named are all.
+        as_json: for programs.
+
+    Raises:
+        Misused: there is no such group, or fewer than two.
+    """
+    if by not in ("session", "run", "sample"):
+        raise Misused(f"--by is session, run or sample, not {by!r}")
+    kind: By = by  # type: ignore[assignment]
+    _, engine = open_for_reading(config.state.folder)
+    with engine.begin() as connection:
+        known = sessions.all_sessions(connection) if kind == "session" else ()
+        chosen = _chosen(kind, keys(connection, kind), names, known)
+        found = groups(connection, kind, chosen, seed=BOOTSTRAP_SEED)
+    titles = {session.uuid: session.name for session in known}
+    if as_json:
+        print_json({"by": kind, "groups": [_plain(group, titles) for group in found]})
+        return
+    out = console()
+    out.print(_figures(kind, found, titles))
+    out.print()
+    out.print(_differences(kind, found, titles))
+    first = printable(titles.get(found[0].key, found[0].key))
+    notes = (
+        f"differences are against {first}; intervals are of 95 % over fields of view",
+        f"counting rule: {found[0].population.counting_rule}",
+    )
+    for note in notes:
+        out.print(note, style="dim", soft_wrap=True)
+
+
+def _chosen(
+    by: By, every: Sequence[str], names: Sequence[str], known: Sequence[SessionRecord]
+) -> list[str]:
+    chosen = list(every) if not names else [_key(by, name, every, known) for name in names]
+    if len(chosen) < 2:
+        raise Misused(f"there is nothing to compare: {len(chosen)} {by} with a name")
+    if len(set(chosen)) < len(chosen):
+        raise Misused(f"a {by} is named twice")
+    return chosen
+
+
+def _key(by: By, name: str, every: Sequence[str], known: Sequence[SessionRecord]) -> str:
+    """A session may be named by name, where that is unique, or by uuid."""
+    matching = [session.uuid for session in known if session.name == name]
+    if len(matching) > 1:
+        raise Misused(f"several sessions are called {name!r}; name one by its uuid")
+    key = matching[0] if matching else name
+    if key not in every:
+        raise Misused(f"there is no {by} {name!r}")
+    return key
+
+
+def _figures(by: By, found: Sequence[Group], titles: dict[str, str]) -> Table:
+    columns = ("fields", "particles", "median nm", "GSD", "visible faults %", "corrected %")
+    table = Table(by, *columns, box=None, pad_edge=False)
+    for group in found:
+        population = group.population
+        corrected = population.stacking_fault_fraction.corrected
+        table.add_row(
+            printable(titles.get(group.key, group.key)),
+            str(population.fields_of_view),
+            str(population.particles),
+            _estimate(population.diameter_nm.d50, "{:.2f}"),
+            _estimate(population.moments_nm.geometric_standard_deviation, "{:.3f}"),
+            _classified(population.stacking_fault_fraction),
+            _bounded(corrected.value, corrected.low, corrected.high, "{:.0f}", 100),
+        )
+    return table
+
+
+def _differences(by: By, found: Sequence[Group], titles: dict[str, str]) -> Table:
+    columns = (
+        "median nm",
+        "visible faults, points",
+        "corrected, points",
+        "p of fields",
+        "distance",
+    )
+    table = Table(by, *columns, box=None, pad_edge=False)
+    for group in found:
+        against = group.against_first
+        if against is None:
+            continue
+        p_value = against.field_p_value
+        table.add_row(
+            printable(titles.get(group.key, group.key)),
+            _estimate(against.median_nm, "{:+.2f}"),
+            _estimate(against.faults, "{:+.0f}", 100),
+            _estimate(against.corrected_faults, "{:+.0f}", 100),
+            NONE if p_value is None else f"{p_value:.2g}",
+            NONE if against.distance is None else f"{against.distance:.3f}",
+        )
+    return table
+
+
+def _classified(fraction: Fraction) -> str:
+    low, high, _ = interval_of(fraction) or (None, None, "")
+    return _bounded(fraction.wilson.value, low, high, "{:.0f}", 100)
+
+
+def _estimate(found: Estimate, form: str, factor: float = 1.0) -> str:
+    return _bounded(found.value, found.low, found.high, form, factor)
+
+
+def _bounded(
+    value: float | None, low: float | None, high: float | None, form: str, factor: float = 1.0
+) -> str:
+    if value is None:
+        return NONE
+    text = form.format(factor * value)
+    if low is None or high is None:
+        return text
+    return f"{text} [{form.format(factor * low)}, {form.format(factor * high)}]"
+
+
+def _plain(group: Group, titles: dict[str, str]) -> dict[str, object]:
+    against = group.against_first
+    return {
+        "key": group.key,
+        "name": titles.get(group.key, group.key),
+        **statement(group.population),
+        "against_first": None if against is None else asdict(against),
+    }

@@ -1,0 +1,68 @@
+"""`compare` for people and for programs."""
+
+import json
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon import comparing
+from daemon.config import Config, StateConfig
+from daemon.errors import Misused
+from schema.state import StateFolder
+from tests.daemon.results import done, session
+
+
+@pytest.fixture
+def config(state: StateFolder) -> Config:
+    return Config(state=StateConfig(folder=state.path))
+
+
+@pytest.fixture
+def two(owner: Engine) -> Engine:
+    """Two sessions of one field each."""
+    done(owner, b"/data/a.dm4", "1", session(owner, "morning", 1, sample="Au", run="7"))
+    done(owner, b"/data/b.dm4", "2", session(owner, "eve\nning", 2, sample="Au", run="8"))
+    return owner
+
+
+def test_people_see_each_and_how_it_differs_from_the_first(two, config, capsys):
+    comparing.compare(config, "session", [], as_json=False)
+    text = capsys.readouterr().out
+    assert "morning" in text
+    assert text.count("eve\\x0aning") == 2  # in either table
+    assert "differences are against morning" in text
+    assert "nan" not in text.lower()
+
+
+def test_programs_get_the_figures_of_each_and_the_differences(two, config, capsys):
+    comparing.compare(config, "run", ["8", "7"], as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["by"] == "run"
+    assert [group["key"] for group in found["groups"]] == ["8", "7"]
+    assert [group["particles"] for group in found["groups"]] == [2, 2]
+    assert found["groups"][0]["against_first"] is None
+    assert found["groups"][1]["against_first"]["median_nm"]["value"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("by", "names", "words"),
+    [
+        ("colour", [], "session, run or sample"),
+        ("session", ["morning", "noon"], "no session 'noon'"),
+        ("session", ["morning"], "nothing to compare: 1 session"),
+        ("session", ["morning", "morning"], "named twice"),
+        ("sample", [], "nothing to compare: 1 sample"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(two, config, by, names, words):
+    with pytest.raises(Misused, match=words):
+        comparing.compare(config, by, names, as_json=False)
+
+
+def test_of_sessions_of_one_name_the_uuid_tells(two, owner, config, capsys):
+    session(owner, "morning", 3)
+    with pytest.raises(Misused, match="several sessions are called 'morning'"):
+        comparing.compare(config, "session", ["morning", "eve\nning"], as_json=False)
+    uuids = [f"0b8e1a4e-6f0f-4f6e-9d2c-{number:012d}" for number in (1, 3)]
+    comparing.compare(config, "session", uuids, as_json=True)
+    assert [g["key"] for g in json.loads(capsys.readouterr().out)["groups"]] == uuids
