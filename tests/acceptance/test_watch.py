@@ -104,7 +104,8 @@ def test_a_killed_worker_costs_one_attempt_and_no_file(quick: Bench, fill: Fill)
     assert worker is not None
     os.kill(worker, signal.SIGSTOP)  # so that it is killed with a file in its hands
     fill(4)
-    quick.until(lambda: any(quick.state.glob("spool/*/.frame-*.npy")))  # read, and handed over
+    quick.until(lambda: any(quick.state.glob("spool/*/.frame-*.npy")))
+    time.sleep(2.0)  # it was read; now it is handed over, to one who cannot take it
     os.kill(worker, signal.SIGKILL)
     quick.until(lambda: list(quick.states().values()).count("done") == 4)
     output = quick.stop(daemon)
