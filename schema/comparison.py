@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from schema.correction import Classifier, true_shares
 from schema.correlation import by_field
 from schema.distribution import NOTHING, Estimate, estimate
-from schema.fractions import FAULT, NO_FAULT
-from schema.records import CLASS_NAMES
+from schema.fractions import FAULT, NO_FAULT, Tallies, fault_share, tallied
 from schema.resampling import CONFIDENCE, LEAST_FIELDS, RESAMPLES, FieldBootstrap, quantiles_at
 from schema.sample import Sample
 
@@ -74,33 +73,24 @@ def compare(
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One selection, its particles whose size counts, and its classes in each resample.
-
-    `counts`, `weights` (1 + B, C): the first row is the selection itself.
-    """
+    """One selection, its particles whose size counts, and its classes in each resample."""
 
     bootstrap: FieldBootstrap
     field: NDArray[np.int64]
     diameter_nm: Floats
     weight: Floats
-    counts: Floats
-    weights: Floats
+    tallies: Tallies
 
     @classmethod
     def of(cls, counted: Sample, rng: np.random.Generator, resamples: int) -> "_Side":
         bootstrap = FieldBootstrap(counted.fields, rng, resamples)
-        one = (counted.class_code[:, np.newaxis] == np.arange(len(CLASS_NAMES))).astype(np.float64)
-        both = np.hstack([one, one * counted.weight[:, np.newaxis]])
-        rows = np.concatenate([both.sum(axis=0)[np.newaxis], bootstrap.sums(counted.field, both)])
-        counts, weights = np.hsplit(rows, 2)
         sized = counted.is_sized
         return cls(
             bootstrap=bootstrap,
             field=counted.field[sized],
             diameter_nm=counted.diameter_nm[sized],
             weight=counted.weight[sized],
-            counts=counts,
-            weights=weights,
+            tallies=tallied(counted.field, counted.class_code, counted.weight, bootstrap),
         )
 
     def medians(self) -> Floats:
@@ -115,16 +105,11 @@ class _Side:
     @property
     def faults(self) -> Floats:
         """(1 + B,) the share of visible faults, the first of the selection itself."""
-        return _fault_share(self.counts)
+        return fault_share(self.tallies.counts)
 
     def field_medians(self) -> Floats:
         found = by_field(np.median, self.diameter_nm, self.field, self.bootstrap.fields)
         return found[np.isfinite(found)]
-
-
-def _fault_share(classes: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(classes[:, FAULT] / (classes[:, FAULT] + classes[:, NO_FAULT]))
 
 
 def _difference(both: list[Floats], fewer: FieldBootstrap) -> Estimate:
@@ -134,8 +119,9 @@ def _difference(both: list[Floats], fewer: FieldBootstrap) -> Estimate:
 
 
 def _newcombe(sides: list[_Side]) -> tuple[float, float] | None:
-    faults = [round(side.counts[0, FAULT]) for side in sides]
-    observable = [round(side.counts[0, FAULT] + side.counts[0, NO_FAULT]) for side in sides]
+    classes = [side.tallies.counts[0] for side in sides]
+    faults = [round(each[FAULT]) for each in classes]
+    observable = [round(each[FAULT] + each[NO_FAULT]) for each in classes]
     if min(observable) == 0:
         return None
     from statsmodels.stats.proportion import confint_proportions_2indep
@@ -152,9 +138,9 @@ def _corrected(
     confusion = classifier.confusion
     if confusion is None:
         return NOTHING
-    drawn = confusion.drawn(rng, fewer.resamples)
-    rates = np.concatenate([confusion.rates()[np.newaxis], drawn])
-    return _difference([_fault_share(true_shares(side.weights, rates)) for side in sides], fewer)
+    rates = confusion.drawn(rng, fewer.resamples)
+    shares = [true_shares(side.tallies.weights, rates) for side in sides]
+    return _difference([fault_share(each) for each in shares], fewer)
 
 
 def _field_p_value(sides: list[_Side]) -> float | None:

@@ -36,9 +36,9 @@ class Confusion:
         return np.asarray(self.counts / self.counts.sum(axis=1, keepdims=True))
 
     def drawn(self, rng: np.random.Generator, times: int) -> Floats:
-        """(B, C, C) rates as they may as well be, given how few particles were counted."""
+        """(1 + B, C, C) rates as measured, and as they may be, given how few were counted."""
         rows = [rng.dirichlet(row + PRIOR, size=times) for row in self.counts]
-        return np.stack(rows, axis=1)
+        return np.concatenate([self.rates()[np.newaxis], np.stack(rows, axis=1)])
 
 
 def true_shares(observed: Floats, rates: Floats) -> Floats:

@@ -69,6 +69,29 @@ class Tallies:
     bootstrap: FieldBootstrap | None
 
 
+def tallied(
+    field: NDArray[np.int64],
+    class_code: NDArray[np.int8],
+    weight: Floats,
+    bootstrap: FieldBootstrap | None,
+) -> Tallies:
+    """The classes of the regions that count.
+
+    Args:
+        field: (N,) in [0, F), where each lies.
+        class_code: (N,) place in `CLASS_NAMES`, or -1 for none.
+        weight: (N,) of the border.
+        bootstrap: of the fields.
+    """
+    one = (class_code[:, np.newaxis] == np.arange(len(CLASS_NAMES))).astype(np.float64)
+    both = np.hstack([one, one * weight[:, np.newaxis]])
+    rows = both.sum(axis=0)[np.newaxis]
+    if bootstrap is not None:
+        rows = np.concatenate([rows, bootstrap.sums(field, both)])
+    counts, weights = np.hsplit(rows, 2)
+    return Tallies(counts=counts, weights=weights, bootstrap=bootstrap)
+
+
 def fractions(
     tallies: Tallies, classifier: Classifier, rng: np.random.Generator | None
 ) -> Fractions:
@@ -99,13 +122,20 @@ def _faulted(classes: Floats) -> Parts:
     return classes[:, FAULT], classes[:, FAULT] + classes[:, NO_FAULT]
 
 
+def fault_share(classes: Floats) -> Floats:
+    """(B,) visible faults among observable particles; NaN where there are none.
+
+    Args:
+        classes: (B, C) counts, weights or shares of the classes.
+    """
+    return _ratio(*_faulted(classes))
+
+
 def _true_shares(tallies: Tallies, confusion: Confusion, rng: np.random.Generator | None) -> Floats:
     """(1 + B, C) the first by the matrix as it was measured, the others by matrices drawn."""
-    rates = confusion.rates()[np.newaxis]
-    times = tallies.weights.shape[0] - 1
-    if rng is not None and times:
-        rates = np.concatenate([rates, confusion.drawn(rng, times)])
-    return true_shares(tallies.weights[: rates.shape[0]], rates)
+    times = 0 if rng is None else tallies.weights.shape[0] - 1
+    rates = confusion.rates()[np.newaxis] if rng is None else confusion.drawn(rng, times)
+    return true_shares(tallies.weights[: 1 + times], rates)
 
 
 def _fraction(

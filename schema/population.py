@@ -24,7 +24,7 @@ from schema.distribution import (
     power_sums,
 )
 from schema.fits import Fit, Model, fitted
-from schema.fractions import Fraction, Tallies, fractions
+from schema.fractions import Fraction, fractions, tallied
 from schema.records import CLASS_NAMES
 from schema.resampling import LEAST_FIELDS, RESAMPLES, FieldBootstrap
 from schema.sample import Particles, Sample, excluded, sample
@@ -90,7 +90,7 @@ def describe(
     """
     counted = sample(choice, particles)
     bootstrap = None if rng is None else FieldBootstrap(counted.fields, rng, resamples)
-    tallies = _tallies(counted, bootstrap)
+    tallies = tallied(counted.field, counted.class_code, counted.weight, bootstrap)
     shares = fractions(tallies, classifier, rng)
     sized = _Sized.of(counted)
     size_limit = max((result.size_limit_nm for result in choice.results), default=None)
@@ -152,16 +152,6 @@ def _method(bootstrap: FieldBootstrap | None) -> str:
     if bootstrap.fields < LEAST_FIELDS:
         return f"fewer than {LEAST_FIELDS} fields of view: no interval"
     return f"bootstrap over {bootstrap.fields} fields of view, {bootstrap.resamples} resamples"
-
-
-def _tallies(counted: Sample, bootstrap: FieldBootstrap | None) -> Tallies:
-    one = (counted.class_code[:, np.newaxis] == np.arange(len(CLASS_NAMES))).astype(np.float64)
-    both = np.hstack([one, one * counted.weight[:, np.newaxis]])
-    rows = both.sum(axis=0)[np.newaxis]
-    if bootstrap is not None:
-        rows = np.concatenate([rows, bootstrap.sums(counted.field, both)])
-    counts, weights = np.hsplit(rows, 2)
-    return Tallies(counts=counts, weights=weights, bootstrap=bootstrap)
 
 
 def _moments(sized: _Sized, bootstrap: FieldBootstrap | None) -> Moments:

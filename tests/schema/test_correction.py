@@ -90,7 +90,7 @@ def test_rates_are_shares_of_the_true_class():
 
 def test_drawn_rates_scatter_about_the_measured_ones_as_dirichlet_has_it():
     counts = np.array([[270.0, 23, 4, 13], [23, 336, 29, 19], [9, 15, 211, 3], [17, 13, 34, 251]])
-    drawn = Confusion(counts=counts, source="reviewed").drawn(np.random.default_rng(0), 4000)
+    drawn = Confusion(counts=counts, source="reviewed").drawn(np.random.default_rng(0), 4000)[1:]
     assert drawn.shape == (4000, 4, 4)
     assert drawn.sum(axis=2) == pytest.approx(np.ones((4000, 4)))
     total = counts.sum(axis=1, keepdims=True) + 4 * PRIOR
@@ -104,7 +104,7 @@ def test_a_hundred_times_the_particles_tell_ten_times_as_much():
     few = np.array([[86.0, 14.0], [14.0, 86.0]])
     spreads = [
         Confusion(counts=counts, source="reviewed")
-        .drawn(np.random.default_rng(1), 4000)[:, 0, 0]
+        .drawn(np.random.default_rng(1), 4000)[1:, 0, 0]
         .std()
         for counts in (few, 100 * few)
     ]
@@ -112,5 +112,7 @@ def test_a_hundred_times_the_particles_tell_ten_times_as_much():
 
 
 def test_a_mistake_not_yet_seen_may_be_made():
-    drawn = Confusion(counts=200 * np.eye(3), source="reviewed").drawn(np.random.default_rng(2), 50)
-    assert np.all(drawn > 0)
+    confusion = Confusion(counts=200 * np.eye(3), source="reviewed")
+    measured, *drawn = confusion.drawn(np.random.default_rng(2), 50)
+    assert np.array_equal(measured, np.eye(3))
+    assert np.all(np.array(drawn) > 0)
