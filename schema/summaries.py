@@ -1,7 +1,7 @@
 """The small figures of every region of a result, packed into one value of its row.
 
 Written in the transaction of the result. A statistic over a million particles reads ten thousand
-rows in place of a million: a twentieth of a second, where the covering index takes two.
+rows in place of a million, in a tenth of a second.
 """
 
 from collections.abc import Sequence
