@@ -13,6 +13,7 @@ from daemon.arguments import BundleOption, ConfigOption, JsonOption, PixelSizeOp
 from daemon.bundle_commands import bundle_app
 from daemon.errors import DaemonError, Exit, Misused
 from daemon.evaluate_command import evaluate
+from daemon.selection import Selection, selecting
 from daemon.training_commands import simulate, train_app
 
 app = typer.Typer(
@@ -151,6 +152,7 @@ def status(
 
 
 @app.command()
+@selecting
 def compare(
     names: Annotated[
         list[str] | None,
@@ -160,33 +162,34 @@ def compare(
     config: ConfigOption = None,
     by: Annotated[str, typer.Option("--by", help="session, run or sample.")] = "session",
     json: JsonOption = False,
+    *,
+    selection: Selection,
 ) -> None:
     """Sessions, synthesis runs or samples in one table, and how each differs from the first."""
     from daemon import comparing
     from daemon.options import settings
 
-    comparing.compare(settings(config, state, []), by, names or [], json)
+    comparing.compare(settings(config, state, []), by, names or [], selection, json)
 
 
 @app.command()
+@selecting
 def summary(
     state: StateOption = None,
     config: ConfigOption = None,
-    session: SessionNameOption = None,
-    sample: SampleOption = None,
-    run: RunOption = None,
     correlations: Annotated[
         bool,
         typer.Option("--correlations", help="Faults with size, features with each other, drift."),
     ] = False,
     json: JsonOption = False,
+    *,
+    selection: Selection,
 ) -> None:
     """The population in numbers: sizes, classes, visible faults, with intervals."""
     from daemon import reporting
     from daemon.options import settings
 
-    chosen = {"session": session, "sample": sample, "run": run}
-    reporting.summary(settings(config, state, []), chosen, json, correlations)
+    reporting.summary(settings(config, state, []), selection, json, correlations)
 
 
 @app.command()

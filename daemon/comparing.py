@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.table import Table
+from sqlalchemy import Connection
 
 from daemon.config import Config
 from daemon.errors import Misused
@@ -12,23 +13,26 @@ from daemon.jsons import print_json
 from daemon.names import printable
 from daemon.population_table import console
 from daemon.reading import BOOTSTRAP_SEED, open_for_reading
+from daemon.selection import Selection, session_uuid
 from schema import sessions
 from schema.distribution import Estimate
 from schema.fractions import Fraction
 from schema.groups import By, Group, groups, keys
-from schema.records import SessionRecord
 from schema.statement import statement
 
 NONE = "—"
 
 
-def compare(config: Config, by: str, names: Sequence[str], as_json: bool) -> None:
+def compare(
+    config: Config, by: str, names: Sequence[str], selection: Selection, as_json: bool
+) -> None:
     """Print several groups and how each differs from the first.
 
     Args:
         config: whole configuration.
         by: `session`, `run` or `sample`.
         names: of them, the first to be held against; none named are all.
+        selection: what of each may count.
         as_json: for programs.
 
     Raises:
@@ -40,11 +44,13 @@ def compare(config: Config, by: str, names: Sequence[str], as_json: bool) -> Non
     _, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
         known = sessions.all_sessions(connection) if kind == "session" else ()
-        chosen = _chosen(kind, keys(connection, kind), names, known)
-        found = groups(connection, kind, chosen, seed=BOOTSTRAP_SEED)
+        scope = selection.scope(connection)
+        chosen = _chosen(kind, keys(connection, kind, scope), names, connection)
+        found = groups(connection, kind, chosen, scope, selection.rules, seed=BOOTSTRAP_SEED)
     titles = {session.uuid: session.name for session in known}
     if as_json:
-        print_json({"by": kind, "groups": [_plain(group, titles) for group in found]})
+        plain = [_plain(group, titles) for group in found]
+        print_json({"by": kind, "selection": selection.plain(), "groups": plain})
         return
     out = console()
     out.print(_figures(kind, found, titles))
@@ -60,9 +66,9 @@ def compare(config: Config, by: str, names: Sequence[str], as_json: bool) -> Non
 
 
 def _chosen(
-    by: By, every: Sequence[str], names: Sequence[str], known: Sequence[SessionRecord]
+    by: By, every: Sequence[str], names: Sequence[str], connection: Connection
 ) -> list[str]:
-    chosen = list(every) if not names else [_key(by, name, every, known) for name in names]
+    chosen = [_key(by, name, every, connection) for name in names] or list(every)
     if len(chosen) < 2:
         raise Misused(f"there is nothing to compare: {len(chosen)} {by} with a name")
     if len(set(chosen)) < len(chosen):
@@ -70,14 +76,10 @@ def _chosen(
     return chosen
 
 
-def _key(by: By, name: str, every: Sequence[str], known: Sequence[SessionRecord]) -> str:
-    """A session may be named by name, where that is unique, or by uuid."""
-    matching = [session.uuid for session in known if session.name == name]
-    if len(matching) > 1:
-        raise Misused(f"several sessions are called {name!r}; name one by its uuid")
-    key = matching[0] if matching else name
+def _key(by: By, name: str, every: Sequence[str], connection: Connection) -> str:
+    key = session_uuid(connection, name) if by == "session" else name
     if key not in every:
-        raise Misused(f"there is no {by} {name!r}")
+        raise Misused(f"there is no {by} {name!r} in this selection")
     return key
 
 

@@ -24,6 +24,7 @@ from daemon.errors import DaemonError, Exit, Misused
 from daemon.gallery import write_gallery
 from daemon.microscope import CORRUPT_NAME, microscope_process
 from daemon.reading import open_for_reading
+from daemon.selection import Selection
 from schema import queries, standing
 from schema.records import LedgerCounts
 
@@ -223,7 +224,7 @@ def _tell(stage: Stage, seconds: float) -> None:
         found = queries.micrographs(connection)
     pictures = write_gallery(state.path, found, stage.overlays)
     typer.echo(f"\nAll worked off in {seconds:.0f} s. The population, as `fringewatch summary`:\n")
-    reporting.summary(config, {}, as_json=False)
+    reporting.summary(config, Selection(), as_json=False)
     typer.echo(f"""
 {CORRUPT_NAME} cannot be read ({"set aside" if counts.quarantined else "waiting for its next try"});
 nothing else was held up by it: `fringewatch status --state {stage.state}`.

@@ -16,12 +16,14 @@ from schema.choice import LeftOut
 from schema.fractions import Corrected, Fraction
 from schema.population import Population
 from schema.records import CLASS_NAMES
+from schema.sample import OUTSIDE_SIZE_RANGE
 
 _LABEL = 12
 
 EXCLUSION_WORDS: Mapping[str, str] = {
     "below_size_limit": "below the size limit",
     "touches_border": "touching the border",
+    OUTSIDE_SIZE_RANGE: "outside the sizes asked for",
     LeftOut.SUSPECT: "in suspect images",
     LeftOut.UNCALIBRATED: "without pixel size",
     LeftOut.OUT_OF_DOMAIN: "outside the model's domain",

@@ -23,6 +23,7 @@ from daemon.names import printable
 from daemon.notices import posted
 from daemon.population_table import console, print_correlations, print_population
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
+from daemon.selection import Selection
 from schema import queries, sessions, standing
 from schema.queries import MicrographRow, Scope
 from schema.rebuild import Rebuilt
@@ -72,22 +73,22 @@ def status(config: Config, as_json: bool) -> None:
 
 
 def summary(
-    config: Config, chosen: Mapping[str, str | None], as_json: bool, correlations: bool = False
+    config: Config, selection: Selection, as_json: bool, correlations: bool = False
 ) -> None:
     """Print the population of a selection and, where asked for, what goes with what in it."""
     _, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
-        scope = _scope(sessions.all_sessions(connection), chosen)
+        scope, rules = selection.scope(connection), selection.rules
         rng = np.random.default_rng(BOOTSTRAP_SEED)
-        population = queries.population(connection, scope, rng=rng)
+        population = queries.population(connection, scope, rules, rng)
         bundle = queries.bundle_of(connection, population.pipeline_fingerprint)
-        found = queries.correlations(connection, scope) if correlations else None
+        found = queries.correlations(connection, scope, rules) if correlations else None
     line = bundle_line(bundle) if bundle else None
     if as_json:
         print_json(
             statement(population)
             | {
-                "selection": dict(chosen),
+                "selection": selection.plain(),
                 "bundle": line.name if line else None,
                 "classifier_balanced_accuracy": line.balanced_accuracy if line else None,
             }

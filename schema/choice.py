@@ -4,6 +4,7 @@ One result per field of view and picture, of one pipeline; suspect, uncalibrated
 micrographs stay outside unless they are asked for.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ class LeftOut(StrEnum):
     SAME_FIELD_OF_VIEW = "same_field_of_view"
 
 
+SIZE_CLASSES = ("stacking_fault", "no_stacking_fault", "misoriented")
+"""The classes of crystalline single particles, whose size and shape count."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """What may count; the default is what a publication would state.
@@ -30,6 +35,8 @@ class Rules:
     `every_frame`: all frames of a series count, though they show the same particles, and its sum
     does not.
     `border_weights`: particles away from the border stand for those that touch it.
+    `min_nm`, `max_nm`: area-equivalent diameters from the one, below the other, count.
+    `size_classes`: whose size and shape count; fractions are of all classes.
     """
 
     suspect: bool = False
@@ -37,6 +44,17 @@ class Rules:
     every_frame: bool = False
     border_weights: bool = True
     pipeline_fingerprint: str | None = None
+    min_nm: float | None = None
+    max_nm: float | None = None
+    size_classes: tuple[str, ...] = SIZE_CLASSES
+
+    @property
+    def size_range_nm(self) -> tuple[float, float] | None:
+        """Diameters that count, from the first and below the second; None where all do."""
+        if self.min_nm is None and self.max_nm is None:
+            return None
+        highest = math.inf if self.max_nm is None else self.max_nm
+        return self.min_nm or 0.0, highest
 
 
 DEFAULT_RULES = Rules()

@@ -6,18 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from schema.choice import DEFAULT_RULES, Rules
 from schema.correction import Classifier, Confusion
 from schema.records import CLASS_NAMES, BundleRecord
 
 NO_MATRIX = "the model states no confusion matrix"
 
 
-def classifier_of(bundle: BundleRecord | None, materials: Iterable[str] = ()) -> Classifier:
+def classifier_of(
+    bundle: BundleRecord | None, materials: Iterable[str] = (), rules: Rules = DEFAULT_RULES
+) -> Classifier:
     """The confusion matrix of a model's manifest, unless the specimen is outside what it knows.
 
     Args:
         bundle: the model of the results; None where there are none.
         materials: of the sessions, those that state one: `Au`, `CdSe`.
+        rules: what counts; of some sizes alone the errors are not known.
     """
     manifest = json.loads(bundle.manifest_json) if bundle else {}
     confusion = _confusion(manifest)
@@ -26,6 +30,10 @@ def classifier_of(bundle: BundleRecord | None, materials: Iterable[str] = ()) ->
     strange = sorted({_formula(name) for name in materials} - _known(manifest))
     if strange:
         return Classifier(reason=f"the model was not measured on {', '.join(strange)}")
+    if rules.out_of_domain:
+        return Classifier(reason="micrographs outside the model's domain count")
+    if rules.size_range_nm is not None:
+        return Classifier(reason="the classifier's errors are known for all sizes together")
     return Classifier(confusion=confusion)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schema import border
-from schema.choice import Choice
+from schema.choice import SIZE_CLASSES, Choice, Rules
 from schema.correction import Classifier
 from schema.distribution import (
     Deciles,
@@ -42,8 +42,9 @@ class Population:
 
     Every region found is counted once: found = Σ class_counts + unclassified + Σ excluded.
     `particles` are those whose size and shape count: crystalline single particles away from the
-    border. Sizes are area-equivalent diameters in nm, number-weighted by the counting rule; a
-    figure is None where there are too few particles for it, a fit where no law fits.
+    border, where the rules do not say otherwise. Sizes are area-equivalent diameters in nm,
+    number-weighted by the counting rule; a figure is None where there are too few particles for it,
+    a fit where no law fits.
     `size_histogram` counts particles as they are. `interval_method` names how the 95 % intervals
     were made, or why there are none.
     """
@@ -93,7 +94,8 @@ def describe(
     tallies = tallied(counted.field, counted.class_code, counted.weight, bootstrap)
     shares = fractions(tallies, classifier, rng)
     sized = _Sized.of(counted)
-    size_limit = max((result.size_limit_nm for result in choice.results), default=None)
+    size_limit = _size_limit_nm(choice)
+    is_cut = choice.rules.max_nm is not None  # the laws know of a lower limit alone
     edges = nice_edges(sized.diameter_nm)
     return Population(
         found=sum(choice.left_out.values()) + particles.table.size,
@@ -106,7 +108,7 @@ def describe(
             name: round(number) for name, number in zip(CLASS_NAMES, tallies.counts[0], strict=True)
         },
         unclassified=Counter(counted.class_code.tolist())[UNCLASSIFIED],
-        counting_rule=border.COUNTING_RULE if choice.rules.border_weights else NO_WEIGHTS,
+        counting_rule=counting_rule(choice.rules),
         interval_method=_method(bootstrap),
         pipeline_fingerprint=choice.pipeline_fingerprint,
         size_limit_nm=size_limit,
@@ -114,13 +116,36 @@ def describe(
         moments_nm=_moments(sized, bootstrap),
         aspect_ratio=sized.deciles(sized.aspect_ratio, bootstrap),
         circularity=sized.deciles(sized.circularity, bootstrap),
-        lognormal=sized.fit("lognormal", size_limit or 0.0, bootstrap),
-        normal=sized.fit("normal", size_limit or 0.0, bootstrap),
+        lognormal=None if is_cut else sized.fit("lognormal", size_limit or 0.0, bootstrap),
+        normal=None if is_cut else sized.fit("normal", size_limit or 0.0, bootstrap),
         size_edges_nm=tuple(edges.tolist()),
         size_histogram=_histogram(sized.diameter_nm, edges),
         observable_fraction=shares.observable,
         stacking_fault_fraction=shares.stacking_fault,
     )
+
+
+def counting_rule(rules: Rules) -> str:
+    """What counts, in words: the rule of the border, and what departs from the default."""
+    words = [border.COUNTING_RULE if rules.border_weights else NO_WEIGHTS]
+    if rules.size_classes != SIZE_CLASSES:
+        words.append(f"size and shape of {', '.join(rules.size_classes)} alone")
+    if rules.min_nm is not None:
+        words.append(f"particles from {rules.min_nm:g} nm")
+    if rules.max_nm is not None:
+        words.append(f"particles below {rules.max_nm:g} nm")
+    for departs, what in (
+        (rules.every_frame, "every frame of a series counts"),
+        (rules.suspect, "suspect micrographs count"),
+        (rules.out_of_domain, "micrographs outside the model's domain count"),
+    ):
+        words += [what] if departs else []
+    return "; ".join(words)
+
+
+def _size_limit_nm(choice: Choice) -> float | None:
+    limits = [result.size_limit_nm for result in choice.results]
+    return max([*limits, choice.rules.min_nm or 0.0]) if limits else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,7 +160,7 @@ def population(
     choice = choose(results(connection, scope), rules)
     found = particles(connection, choice.analysis_ids)
     bundle = bundle_of(connection, choice.pipeline_fingerprint)
-    classifier = classifier_of(bundle, materials(connection, scope))
+    classifier = classifier_of(bundle, materials(connection, scope), rules)
     return describe(choice, found, rng, classifier=classifier)
 
 
@@ -170,7 +170,7 @@ def correlations(
     """What goes with what in these micrographs."""
     choice = choose(results(connection, scope), rules)
     found = particles(connection, choice.analysis_ids)
-    columns = _features(connection, choice.analysis_ids)[is_counted(found.table)]
+    columns = _features(connection, choice.analysis_ids)[is_counted(found.table, rules)]
     return relations(sample(choice, found), RANKED, columns)
 
 
@@ -391,5 +391,5 @@ def _resting_file(connection: Connection, file: AnyRow) -> RestingFile:
 
 
 def _median_nm(found: Particles) -> float | None:
-    sizes = found.table["diameter_nm"][counts_for_size(found.table)]
+    sizes = found.table["diameter_nm"][counts_for_size(found.table, DEFAULT_RULES)]
     return float(np.median(sizes)) if sizes.size else None

@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schema import border
-from schema.choice import Choice
+from schema.choice import Choice, Rules
 from schema.records import CLASS_NAMES
 from schema.summaries import EXCLUSIONS, Packed
 
-SIZE_CLASSES = ("stacking_fault", "no_stacking_fault", "misoriented")
-"""The classes of crystalline single particles, whose size and shape count."""
-
-_SIZE_CODES = [CLASS_NAMES.index(name) for name in SIZE_CLASSES]
+OUTSIDE_SIZE_RANGE = "outside_size_range"
+"""Reason of those whose size was not asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +29,12 @@ class Particles:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """The N regions that count: not excluded, and away from the border.
+    """The N regions that count: not excluded, away from the border, of the sizes asked for.
 
     `field` (N,) int64 in [0, `fields`), the field of view of each. `class_code` (N,) int8, place in
     `CLASS_NAMES` or -1. `diameter_nm`, `aspect_ratio`, `circularity` (N,) float64. `weight` (N,)
     float64: how many particles each stands for, those counted that touch the border included.
-    `is_sized` (N,) bool: crystalline single particles, whose size and shape count. `seen_seconds`
+    `is_sized` (N,) bool: of the classes whose size and shape count. `seen_seconds`
     (`fields`,) POSIX time at which a file of each field of view was first seen.
     """
 
@@ -51,15 +49,16 @@ class Sample:
     seen_seconds: NDArray[np.float64]
 
 
-def counts_for_size(table: Packed) -> NDArray[np.bool_]:
+def counts_for_size(table: Packed, rules: Rules) -> NDArray[np.bool_]:
     """(N,) whether size and shape of a region belong to the population by the counting rule."""
-    single_crystal = np.isin(table["class_code"], _SIZE_CODES)
-    return np.asarray(is_counted(table) & single_crystal & np.isfinite(table["diameter_nm"]))
+    codes = [CLASS_NAMES.index(name) for name in rules.size_classes]
+    wanted = np.isin(table["class_code"], codes)
+    return np.asarray(is_counted(table, rules) & wanted & np.isfinite(table["diameter_nm"]))
 
 
 def sample(choice: Choice, particles: Particles) -> Sample:
     """The regions that count, of the results that were chosen."""
-    counted = is_counted(particles.table)
+    counted = is_counted(particles.table, choice.rules)
     table, result = particles.table[counted], particles.result[counted]
     names = sorted({each.field_of_view_id for each in choice.results})
     place = {name: number for number, name in enumerate(names)}
@@ -74,7 +73,7 @@ def sample(choice: Choice, particles: Particles) -> Sample:
         aspect_ratio=table["aspect_ratio"],
         circularity=table["circularity"],
         weight=_weights(choice, table, result),
-        is_sized=counts_for_size(table),
+        is_sized=counts_for_size(table, choice.rules),
         seen_seconds=seen,
     )
 
@@ -84,15 +83,30 @@ def excluded(choice: Choice, particles: Particles) -> dict[str, int]:
     table = particles.table
     counts = Counter(table["exclusion"].tolist())
     found = {name: counts[place] for place, name in enumerate(EXCLUSIONS, 1) if counts[place]}
-    touching = int(np.count_nonzero((table["exclusion"] == 0) & table["touches_border"]))
+    inside = _is_inside(table)
+    touching = int(np.count_nonzero((table["exclusion"] == 0) & ~inside))
     if touching:
         found["touches_border"] = touching
+    unasked = int(np.count_nonzero(inside & ~_is_in_range(table, choice.rules)))
+    if unasked:
+        found[OUTSIDE_SIZE_RANGE] = unasked
     return found | {str(reason): count for reason, count in choice.left_out.items() if count}
 
 
-def is_counted(table: Packed) -> NDArray[np.bool_]:
-    """(N,) whether a region is neither excluded nor touches the border."""
+def is_counted(table: Packed, rules: Rules) -> NDArray[np.bool_]:
+    """(N,) whether a region is not excluded, does not touch the border, and is of a size wanted."""
+    return _is_inside(table) & _is_in_range(table, rules)
+
+
+def _is_inside(table: Packed) -> NDArray[np.bool_]:
     return np.asarray((table["exclusion"] == 0) & ~table["touches_border"])
+
+
+def _is_in_range(table: Packed, rules: Rules) -> NDArray[np.bool_]:
+    if rules.size_range_nm is None:
+        return np.ones(table.size, np.bool_)
+    low, high = rules.size_range_nm
+    return np.asarray((table["diameter_nm"] >= low) & (table["diameter_nm"] < high))
 
 
 def _weights(choice: Choice, table: Packed, result: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -8,6 +8,8 @@ from sqlalchemy import Engine
 from daemon import comparing
 from daemon.config import Config, StateConfig
 from daemon.errors import Misused
+from daemon.selection import Selection
+from schema.choice import Rules
 from schema.state import StateFolder
 from tests.daemon.results import done, session
 
@@ -26,7 +28,7 @@ def two(owner: Engine) -> Engine:
 
 
 def test_people_see_each_and_how_it_differs_from_the_first(two, config, capsys):
-    comparing.compare(config, "session", [], as_json=False)
+    comparing.compare(config, "session", [], Selection(), as_json=False)
     text = capsys.readouterr().out
     assert "morning" in text
     assert text.count("eve\\x0aning") == 2  # in either table
@@ -35,7 +37,7 @@ def test_people_see_each_and_how_it_differs_from_the_first(two, config, capsys):
 
 
 def test_programs_get_the_figures_of_each_and_the_differences(two, config, capsys):
-    comparing.compare(config, "run", ["8", "7"], as_json=True)
+    comparing.compare(config, "run", ["8", "7"], Selection(), as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert found["by"] == "run"
     assert [group["key"] for group in found["groups"]] == ["8", "7"]
@@ -56,13 +58,25 @@ def test_programs_get_the_figures_of_each_and_the_differences(two, config, capsy
 )
 def test_what_cannot_be_compared_is_said(two, config, by, names, words):
     with pytest.raises(Misused, match=words):
-        comparing.compare(config, by, names, as_json=False)
+        comparing.compare(config, by, names, Selection(), as_json=False)
 
 
 def test_of_sessions_of_one_name_the_uuid_tells(two, owner, config, capsys):
     session(owner, "morning", 3)
     with pytest.raises(Misused, match="several sessions are called 'morning'"):
-        comparing.compare(config, "session", ["morning", "eve\nning"], as_json=False)
+        comparing.compare(config, "session", ["morning", "eve\nning"], Selection(), as_json=False)
     uuids = [f"0b8e1a4e-6f0f-4f6e-9d2c-{number:012d}" for number in (1, 3)]
-    comparing.compare(config, "session", uuids, as_json=True)
+    comparing.compare(config, "session", uuids, Selection(), as_json=True)
     assert [g["key"] for g in json.loads(capsys.readouterr().out)["groups"]] == uuids
+
+
+def test_only_what_is_selected_is_compared(two, owner, config, capsys):
+    done(owner, b"/data/c.dm4", "3", session(owner, "night", 3, sample="CdSe", run="9"))
+    of_gold = Selection(sample="Au", rules=Rules(min_nm=5.0, max_nm=5.5))
+    comparing.compare(config, "run", [], of_gold, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert [group["key"] for group in found["groups"]] == ["7", "8"]
+    assert [group["excluded"]["outside_size_range"] for group in found["groups"]] == [1, 1]
+    assert found["selection"]["sample"] == "Au"
+    with pytest.raises(Misused, match="no run '9' in this selection"):
+        comparing.compare(config, "run", ["7", "9"], of_gold, as_json=True)

@@ -13,6 +13,7 @@ from daemon.config import Config, StateConfig
 from daemon.errors import DaemonError, Exit, Misused
 from daemon.lock import owned
 from daemon.notices import Notices
+from daemon.selection import Selection
 from schema import ledger, queries
 from schema.records import CLASS_NAMES
 from schema.state import StateFolder
@@ -82,7 +83,7 @@ def test_status_tells_whether_a_daemon_runs_and_what_it_warns_of(measured, confi
 
 
 def test_summary_as_json_has_the_promised_names(measured, config, capsys):
-    reporting.summary(config, EVERYTHING, as_json=True)
+    reporting.summary(config, Selection(), as_json=True)
     found = json.loads(printed(capsys))
     promised = (
         "particles",
@@ -104,7 +105,7 @@ def test_summary_as_json_has_the_promised_names(measured, config, capsys):
 
 
 def test_summary_for_people_shows_the_same_numbers(measured, config, capsys):
-    reporting.summary(config, EVERYTHING, as_json=False)
+    reporting.summary(config, Selection(), as_json=False)
     text = printed(capsys)
     assert "4 particles in size statistics, of 6 regions in 2 micrographs" in text
     assert "5.51 nm" in text
@@ -112,10 +113,10 @@ def test_summary_for_people_shows_the_same_numbers(measured, config, capsys):
 
 
 def test_an_empty_state_has_an_empty_summary(owner, config, capsys):
-    reporting.summary(config, EVERYTHING, as_json=True)
+    reporting.summary(config, Selection(), as_json=True)
     found = json.loads(printed(capsys))
     assert (found["particles"], found["d50_nm"]) == (0, None)
-    reporting.summary(config, EVERYTHING, as_json=False)
+    reporting.summary(config, Selection(), as_json=False)
     assert "—" in printed(capsys)
 
 
@@ -131,22 +132,22 @@ def test_an_empty_state_has_an_empty_summary(owner, config, capsys):
     ],
 )
 def test_a_summary_is_of_what_was_chosen(measured, config, capsys, chosen, particles):
-    reporting.summary(config, EVERYTHING | chosen, as_json=True)
+    reporting.summary(config, Selection(**chosen), as_json=True)
     found = json.loads(printed(capsys))
     assert found["particles"] == particles
-    assert found["selection"] == EVERYTHING | chosen
+    assert found["selection"] == json.loads(json.dumps(Selection(**chosen).plain()))
 
 
 def test_a_session_nobody_started_is_misuse(measured, config):
     with pytest.raises(Misused, match="there is no session 'noon'") as error:
-        reporting.summary(config, EVERYTHING | {"session": "noon"}, as_json=True)
+        reporting.summary(config, Selection(session="noon"), as_json=True)
     assert error.value.exit_code == Exit.MISUSED
 
 
 def test_a_name_that_two_sessions_bear_is_misuse(measured, config):
     session(measured, "morning", 3)
     with pytest.raises(Misused, match=r"several sessions.*000000000001, .*000000000003"):
-        reporting.summary(config, EVERYTHING | {"session": "morning"}, as_json=True)
+        reporting.summary(config, Selection(session="morning"), as_json=True)
 
 
 def rows_of(path: Path) -> list[list[str]]:
@@ -232,7 +233,7 @@ def test_reports_leave_the_state_folder_as_it_was(measured, config, capsys):
     measured.dispose()  # the daemon has ended; SQLite removes its log
     before = {path: os.stat(path).st_mtime_ns for path in config.state.folder.rglob("*")}
     reporting.status(config, as_json=True)
-    reporting.summary(config, EVERYTHING, as_json=True)
+    reporting.summary(config, Selection(), as_json=True)
     after = {
         path: os.stat(path).st_mtime_ns
         for path in config.state.folder.rglob("*")
@@ -242,21 +243,21 @@ def test_reports_leave_the_state_folder_as_it_was(measured, config, capsys):
 
 
 def test_what_goes_with_what_is_told_where_it_is_asked_for(measured, config, capsys):
-    reporting.summary(config, EVERYTHING, as_json=True, correlations=True)
+    reporting.summary(config, Selection(), as_json=True, correlations=True)
     found = json.loads(printed(capsys))["correlations"]
     assert found["fault_slope"]["reason"] == "fewer than 20 observable particles"
     assert found["ranks"]["names"][0] == "equivalent_diameter_nm"
     assert found["ranks"]["counts"][0][0] == 4
-    reporting.summary(config, EVERYTHING, as_json=False, correlations=True)
+    reporting.summary(config, Selection(), as_json=False, correlations=True)
     text = printed(capsys)
     assert "a fault, per nm of size: — fewer than 20 observable particles" in text
     assert "8 disorder_mean" in text
-    reporting.summary(config, EVERYTHING, as_json=True)
+    reporting.summary(config, Selection(), as_json=True)
     assert "correlations" not in json.loads(printed(capsys))
 
 
 def test_a_summary_says_what_is_still_needed(owner, config, capsys):
     for number in range(8):
         done(owner, f"/data/{number}.dm4".encode(), "0123456789abcdef"[number])
-    reporting.summary(config, EVERYTHING, as_json=False)
+    reporting.summary(config, Selection(), as_json=False)
     assert "on the median: " in printed(capsys)

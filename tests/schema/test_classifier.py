@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schema.choice import Rules
 from schema.classifier import NO_MATRIX, classifier_of
 from schema.records import CLASS_NAMES, BundleRecord
 from tests.schema.examples import sha256
@@ -88,3 +89,17 @@ def test_rows_of_different_lengths_are_no_matrix():
     text = json.dumps({"metrics": {"forest_held_out": held_out}})
     bundle = BundleRecord(sha256="0" * 64, name="a", version="1", manifest_json=text)
     assert classifier_of(bundle).reason == NO_MATRIX
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        (Rules(min_nm=4.0), "known for all sizes together"),
+        (Rules(max_nm=6.0), "known for all sizes together"),
+        (Rules(out_of_domain=True), "outside the model's domain count"),
+    ],
+)
+def test_errors_are_not_taken_for_those_of_what_they_were_not_measured_on(rules, reason):
+    found = classifier_of(stating(), rules=rules)
+    assert found.confusion is None
+    assert reason in found.reason

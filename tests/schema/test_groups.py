@@ -77,7 +77,7 @@ def test_a_material_the_model_does_not_know_takes_the_correction_from_the_differ
     monkeypatch.setattr(
         groups_room,
         "classifier_of",
-        lambda bundle, names: asked.append(names) or real(bundle, names),
+        lambda bundle, names, rules: asked.append(names) or real(bundle, names, rules),
     )
     for uuid, material in zip(UUIDS, ("Au", "CuO", None), strict=True):
         three.exec_driver_sql("UPDATE session SET material = ? WHERE uuid = ?", (material, uuid))

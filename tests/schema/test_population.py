@@ -193,3 +193,55 @@ def test_a_field_was_seen_when_the_first_of_its_files_was():
     ]
     found = sample(choose(results, Rules(every_frame=True)), particles())
     assert found.seen_seconds.tolist() == [times[1].timestamp(), times[2].timestamp()]
+
+
+def of_all_sizes():
+    """Three faults of 4, 5 and 6 nm, an agglomeration of 5.5 nm, one fault at the border."""
+    return (
+        (1, FAULT, 4.0, False, None),
+        (1, FAULT, 5.0, False, None),
+        (1, NO_FAULT, 6.0, False, None),
+        (1, AGGLOMERATION, 5.5, False, None),
+        (1, FAULT, 5.2, True, None),
+        (1, FAULT, 0.5, False, "below_size_limit"),
+    )
+
+
+def test_only_the_sizes_asked_for_count_and_the_others_are_told():
+    found = population(*of_all_sizes(), rules=Rules(min_nm=5.0, max_nm=6.0))
+    assert (found.particles, found.diameter_nm.d50.value) == (1, 5.0)  # from 5.0, below 6.0
+    assert found.class_counts["agglomeration"] == 1
+    assert found.excluded == {
+        "below_size_limit": 1,
+        "touches_border": 1,
+        "outside_size_range": 2,
+    }
+    assert found.stacking_fault_fraction.wilson.total == 1
+    assert "particles from 5 nm; particles below 6 nm" in found.counting_rule
+
+
+def test_a_lower_size_asked_for_is_where_the_distribution_is_cut_off():
+    rng = np.random.default_rng(5)
+    sizes = rng.lognormal(np.log(6.0), np.log(1.2), 4000)
+    regions = [(k % 20 + 1, NO_FAULT, d, False, None) for k, d in enumerate(sizes)]
+    cut = population(*regions, rules=Rules(border_weights=False, min_nm=5.0))
+    assert cut.size_limit_nm == 5.0
+    assert cut.moments_nm.geometric_mean.value > 6.2
+    assert cut.lognormal.centre_nm.value == pytest.approx(6.0, rel=0.02)
+    both = population(*regions, rules=Rules(border_weights=False, min_nm=5.0, max_nm=7.0))
+    assert (both.lognormal, both.normal) == (None, None)  # they know of no upper limit
+
+
+def test_sizes_are_of_the_classes_asked_for_and_fractions_of_all():
+    found = population(*of_all_sizes(), rules=Rules(size_classes=("agglomeration",)))
+    assert (found.particles, found.diameter_nm.d50.value) == (1, 5.5)
+    assert found.stacking_fault_fraction.wilson.total == 3
+    assert "size and shape of agglomeration alone" in found.counting_rule
+
+
+def test_whatever_departs_from_the_default_stands_in_the_counting_rule():
+    rules = Rules(every_frame=True, suspect=True, out_of_domain=True, border_weights=False)
+    words = population(*two_of_them(), rules=rules).counting_rule
+    for part in ("no correction", "every frame", "suspect", "outside the model's domain"):
+        assert part in words
+    assert ";" not in population(*two_of_them()).counting_rule.replace("left out;", "")
