@@ -43,6 +43,12 @@ SampleOption = Annotated[str | None, typer.Option("--sample", help="What lies on
 MaterialOption = Annotated[
     str | None, typer.Option("--material", help="Formula of the particles: Au, CdSe.")
 ]
+UncertaintyOption = Annotated[
+    float | None,
+    typer.Option(
+        "--pixel-size-uncertainty-percent", help="Half the 95 % interval of the calibration."
+    ),
+]
 RunOption = Annotated[str | None, typer.Option("--run", help="Synthesis run.")]
 OperatorOption = Annotated[str | None, typer.Option("--operator")]
 InstrumentOption = Annotated[str | None, typer.Option("--instrument")]
@@ -81,6 +87,7 @@ def watch(
     ] = None,
     sample: SampleOption = None,
     material: MaterialOption = None,
+    pixel_size_uncertainty_percent: UncertaintyOption = None,
     run: RunOption = None,
     operator: OperatorOption = None,
     instrument: InstrumentOption = None,
@@ -96,6 +103,7 @@ def watch(
         session,
         sample=sample,
         material=material,
+        pixel_size_uncertainty_percent=pixel_size_uncertainty_percent,
         run=run,
         operator=operator,
         instrument=instrument,
@@ -313,6 +321,7 @@ def session_start(
     config: ConfigOption = None,
     sample: SampleOption = None,
     material: MaterialOption = None,
+    pixel_size_uncertainty_percent: UncertaintyOption = None,
     run: RunOption = None,
     operator: OperatorOption = None,
     instrument: InstrumentOption = None,
@@ -324,9 +333,9 @@ def session_start(
     from daemon import asking
     from daemon.options import settings
 
-    about = {"sample": sample, "material": material, "run": run}
-    about |= {"operator": operator, "instrument": instrument}
-    values: dict[str, Any] = {"name": name, **about}
+    values: dict[str, Any] = {"name": name, "sample": sample, "material": material, "run": run}
+    values |= {"operator": operator, "instrument": instrument}
+    values["pixel_size_uncertainty_percent"] = pixel_size_uncertainty_percent
     values["folder"] = str(folder.resolve()) if folder else None
     asking.ask(settings(config, state, []), "session_start", values)
     typer.echo(f"session {name!r} has started")
@@ -376,11 +385,11 @@ def _end(error: Exception, exit_code: Exit) -> NoReturn:
     sys.exit(exit_code)
 
 
-def _session_values(name: str | None, **about: str | None) -> dict[str, Any] | None:
+def _session_values(name: str | None, **about: str | float | None) -> dict[str, Any] | None:
     """What a session is to be called and what is said of it; None where none is asked for."""
     if name is None:
         if any(about.values()):
-            *most, last = (f"--{word}" for word in about)
+            *most, last = (f"--{word.replace('_', '-')}" for word in about)
             raise Misused(f"{', '.join(most)} and {last} need --session NAME")
         return None
     return {"name": name, **about}

@@ -24,6 +24,7 @@ from schema.state import StateFolder
 BY_HAND_PRIORITY = 10
 MOST_PATHS = 200  # a daemon listens to nothing else while it looks at them
 ANSWER_SECONDS = 5.0
+LARGEST_UNCERTAINTY_PERCENT = 50.0
 
 _FORMULA = re.compile(r"([A-Z][a-z]?[0-9]*)+")
 
@@ -78,6 +79,7 @@ class Desk:
             started_at_utc=now,
             sample=_text(values, "sample"),
             material=_material(values),
+            pixel_size_uncertainty=_uncertainty(values),
             run=_text(values, "run"),
             operator=_text(values, "operator"),
             instrument=_text(values, "instrument"),
@@ -219,6 +221,16 @@ def _material(values: Mapping[str, Any]) -> str | None:
     if material and not _FORMULA.fullmatch(material):
         raise Misused(f"{material!r} is no formula of a material, such as Au or CdSe")
     return material or None
+
+
+def _uncertainty(values: Mapping[str, Any]) -> float | None:
+    """Half the 95 % interval of the pixel size as a share of it, from percent."""
+    percent = values.get("pixel_size_uncertainty_percent")
+    if percent is None:
+        return None
+    if type(percent) not in (int, float) or not 0 < percent < LARGEST_UNCERTAINTY_PERCENT:
+        raise Misused(f"a pixel size is not known to ±{percent} %")
+    return float(percent) / 100
 
 
 def _text(values: Mapping[str, Any], key: str) -> str | None:

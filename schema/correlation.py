@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schema.distribution import Proportion, proportion
-from schema.fractions import FAULT, MISORIENTED
+from schema.fractions import FAULT, NO_FAULT
 from schema.resampling import CONFIDENCE, LEAST_FIELDS
 from schema.sample import Sample
 
@@ -109,7 +109,7 @@ def relations(counted: Sample, names: Sequence[str], columns: Floats) -> Relatio
         columns: (N, K) of them, NaN where a particle lacks one; only crystalline single particles
             enter.
     """
-    observable = counted.is_sized & (counted.class_code != MISORIENTED)
+    observable = np.isin(counted.class_code, (FAULT, NO_FAULT)) & np.isfinite(counted.diameter_nm)
     is_fault = counted.class_code == FAULT
     diameter, field = counted.diameter_nm[observable], counted.field[observable]
     faulted = is_fault[observable]

@@ -75,6 +75,25 @@ def proportion(count: int, total: int) -> Proportion:
     )
 
 
+def with_calibration(found: Estimate, uncertainty: float) -> Estimate:
+    """A length with the uncertainty of the pixel size in its interval as well.
+
+    Both are independent: half-widths add as squares.
+
+    Args:
+        found: a length and its 95 % interval.
+        uncertainty: half the 95 % interval of the pixel size, as a share of it.
+    """
+    if found.value is None or found.low is None or found.high is None:
+        return found
+    of_scale = found.value * uncertainty
+    return Estimate(
+        value=found.value,
+        low=found.value - math.hypot(found.value - found.low, of_scale),
+        high=found.value + math.hypot(found.high - found.value, of_scale),
+    )
+
+
 def deciles(
     field: NDArray[np.int64], values: Floats, weight: Floats, bootstrap: FieldBootstrap | None
 ) -> Deciles:

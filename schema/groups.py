@@ -79,7 +79,13 @@ def groups(
         particles = queries.particles(connection, choice.analysis_ids)
         materials = queries.materials(connection, its)
         classifier = classifier_of(bundle, materials, rules)
-        population = describe(choice, particles, np.random.default_rng(seed), classifier=classifier)
+        population = describe(
+            choice,
+            particles,
+            np.random.default_rng(seed),
+            classifier=classifier,
+            pixel_size_uncertainty=queries.pixel_size_uncertainty(connection, its),
+        )
         counted, against = sample(choice, particles), None
         if first is None:
             first = counted, materials

@@ -17,7 +17,7 @@ from schema.engine import driver_connection, is_passing, reader, roll_back, writ
 from schema.errors import DatabaseBusy, NotOurDatabase, SchemaTooNew, SchemaTooOld, StateError
 from schema.script import statements
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 APPLICATION_ID = 0x46525754  # "FRWT": `file` and SQLite's tools tell whose database it is
 
 

@@ -46,7 +46,8 @@ class Population:
     number-weighted by the counting rule; a figure is None where there are too few particles for it,
     a fit where no law fits.
     `size_histogram` counts particles as they are. `interval_method` names how the 95 % intervals
-    were made, or why there are none.
+    were made, or why there are none; `pixel_size_uncertainty`, half the 95 % interval of the pixel
+    size as a share of it, is in none of them.
     """
 
     found: int
@@ -60,6 +61,7 @@ class Population:
     counting_rule: str
     interval_method: str
     pipeline_fingerprint: str | None
+    pixel_size_uncertainty: float | None
     size_limit_nm: float | None
     diameter_nm: Deciles
     moments_nm: Moments
@@ -79,6 +81,7 @@ def describe(
     rng: np.random.Generator | None = None,
     resamples: int = RESAMPLES,
     classifier: Classifier = NOT_ASKED,
+    pixel_size_uncertainty: float | None = None,
 ) -> Population:
     """The figures of the particles of the chosen results.
 
@@ -88,6 +91,7 @@ def describe(
         rng: draws the bootstrap; without one nothing has an interval.
         resamples: of the fields of view.
         classifier: what is known of its errors.
+        pixel_size_uncertainty: of all micrographs, None where it is not stated for each.
     """
     counted = sample(choice, particles)
     bootstrap = None if rng is None else FieldBootstrap(counted.fields, rng, resamples)
@@ -111,6 +115,7 @@ def describe(
         counting_rule=counting_rule(choice.rules),
         interval_method=_method(bootstrap),
         pipeline_fingerprint=choice.pipeline_fingerprint,
+        pixel_size_uncertainty=pixel_size_uncertainty,
         size_limit_nm=size_limit,
         diameter_nm=sized.deciles(sized.diameter_nm, bootstrap),
         moments_nm=_moments(sized, bootstrap),

@@ -160,8 +160,13 @@ def population(
     choice = choose(results(connection, scope), rules)
     found = particles(connection, choice.analysis_ids)
     bundle = bundle_of(connection, choice.pipeline_fingerprint)
-    classifier = classifier_of(bundle, materials(connection, scope), rules)
-    return describe(choice, found, rng, classifier=classifier)
+    return describe(
+        choice,
+        found,
+        rng,
+        classifier=classifier_of(bundle, materials(connection, scope), rules),
+        pixel_size_uncertainty=pixel_size_uncertainty(connection, scope),
+    )
 
 
 def correlations(
@@ -186,9 +191,20 @@ def _features(connection: Connection, analysis_ids: Sequence[int]) -> NDArray[np
 
 def materials(connection: Connection, scope: Scope = EVERYTHING) -> tuple[str, ...]:
     """The materials of the sessions of these micrographs, where one is stated."""
-    query = _in_scope(select(Session.material).distinct(), scope).order_by(Session.material)
+    query = in_scope(select(Session.material).distinct(), scope).order_by(Session.material)
     found = connection.execute(query.where(Session.material.is_not(None))).scalars()
     return tuple(name for name in found if name)
+
+
+def pixel_size_uncertainty(connection: Connection, scope: Scope = EVERYTHING) -> float | None:
+    """The largest that sessions of these micrographs state; None where it is not stated for each.
+
+    Half the 95 % interval of the pixel size, as a share of it.
+    """
+    query = in_scope(select(Session.pixel_size_uncertainty).distinct(), scope)
+    stated = list(connection.execute(query).scalars())
+    known = [each for each in stated if each is not None]
+    return max(known) if known and len(known) == len(stated) else None
 
 
 def resting_files(connection: Connection, limit: int) -> tuple[RestingFile, ...]:
@@ -287,13 +303,13 @@ def export_rows(
     own = shown.c.analysis_id if view == "current_particle" else shown.c.micrograph_id
     query = select(*shown.c)
     if scope != EVERYTHING:
-        query = query.where(own.in_(_in_scope(select(key), scope)))
+        query = query.where(own.in_(in_scope(select(key), scope)))
     found = connection.execution_options(yield_per=_EXPORT_BATCH).execute(query)
     for row in found:
         yield tuple(row)
 
 
-def _in_scope(query: Select[*Ts], scope: Scope) -> Select[*Ts]:
+def in_scope(query: Select[*Ts], scope: Scope) -> Select[*Ts]:
     """The query over current analyses and their images, restricted to the scope."""
     query = (
         query.select_from(Analysis)
@@ -302,6 +318,11 @@ def _in_scope(query: Select[*Ts], scope: Scope) -> Select[*Ts]:
         .outerjoin(Session, Session.id == SourceFile.session_id)
         .where(Analysis.is_current == 1, SourceFile.state != FileState.SUPERSEDED)
     )
+    return within(query, scope)
+
+
+def within(query: Select[*Ts], scope: Scope) -> Select[*Ts]:
+    """A query over files and their sessions, restricted to the scope."""
     if scope.session_uuid is not None:
         query = query.where(Session.uuid == scope.session_uuid)
     if scope.sample is not None:
@@ -316,7 +337,7 @@ def _in_scope(query: Select[*Ts], scope: Scope) -> Select[*Ts]:
 def _shown(scope: Scope) -> Select[int, int]:
     """Each current analysis once, with the first image in scope that stands for it."""
     columns = select(Analysis.id.label("analysis_id"), func.min(Image.id).label("image_id"))
-    return _in_scope(columns, scope).group_by(Analysis.id)
+    return in_scope(columns, scope).group_by(Analysis.id)
 
 
 def _result(row: AnyRow) -> Result:

@@ -73,7 +73,8 @@ class WatchedFolderRecord:
 class SessionRecord:
     """One sitting at the microscope; `uuid` names its file in STATE/sessions.
 
-    `material`: formula of the particles, as `Au` or `CdSe`.
+    `material`: formula of the particles, as `Au` or `CdSe`. `pixel_size_uncertainty`: half the 95 %
+    interval of the pixel size as a share of it, as the operator stated it.
     """
 
     uuid: str
@@ -86,6 +87,7 @@ class SessionRecord:
     instrument: str | None = None
     folder: bytes | None = None
     material: str | None = None
+    pixel_size_uncertainty: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from schema.distribution import Deciles, Estimate
+from schema.distribution import Deciles, Estimate, with_calibration
 from schema.fits import Fit
 from schema.fractions import Fraction
 from schema.needed import FRACTION_WITHIN, MEDIAN_WITHIN, Needed, needed
@@ -48,6 +48,7 @@ def statement(population: Population, per_minute: float | None = None) -> Plain:
             "confidence": CONFIDENCE,
             "method": population.interval_method,
         },
+        "calibration": _calibration(population),
         "lognormal": _fit(
             population.lognormal, "geometric_mean_nm", "geometric_standard_deviation"
         ),
@@ -70,6 +71,20 @@ def sizes(population: Population) -> dict[str, Estimate]:
         "coefficient_of_variation": moments.coefficient_of_variation,
         "geometric_mean_nm": moments.geometric_mean,
         "geometric_standard_deviation": moments.geometric_standard_deviation,
+    }
+
+
+def _calibration(population: Population) -> Plain | None:
+    """The median and the mean with the uncertainty of the pixel size in their intervals."""
+    uncertainty = population.pixel_size_uncertainty
+    if uncertainty is None:
+        return None
+    lengths = {"d50_nm": population.diameter_nm.d50, "mean_nm": population.moments_nm.mean}
+    widened = {name: with_calibration(each, uncertainty) for name, each in lengths.items()}
+    return {
+        "pixel_size_uncertainty": uncertainty,
+        "confidence": CONFIDENCE,
+        **{name: [each.low, each.high] for name, each in widened.items()},
     }
 
 

@@ -78,6 +78,7 @@ class Session(Base):
     instrument: Mapped[str | None] = mapped_column(Text)
     folder: Mapped[bytes | None] = mapped_column(PathBytes)
     material: Mapped[str | None] = mapped_column(Text)
+    pixel_size_uncertainty: Mapped[float | None]
 
 
 class SourceFile(Base):

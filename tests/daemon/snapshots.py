@@ -41,6 +41,7 @@ POPULATION = Population(
     unclassified=0,
     counting_rule="particles that touch the border are left out",
     pipeline_fingerprint="f" * 64,
+    pixel_size_uncertainty=None,
     size_limit_nm=1.0,
     interval_method="bootstrap over 38 fields of view, 1000 resamples",
     diameter_nm=Deciles(

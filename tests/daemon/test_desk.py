@@ -88,6 +88,23 @@ def test_a_material_that_is_no_formula_is_declined(desk, owner, material):
         assert sessions.open_session(connection) is None
 
 
+def test_a_session_may_state_how_sure_its_calibration_is(desk, owner, state):
+    values = {"name": "morning", "pixel_size_uncertainty_percent": 1.5}
+    desk.serve("session_start", NOW, values)
+    with owner.begin() as connection:
+        assert sessions.open_session(connection)[1].pixel_size_uncertainty == 0.015
+    assert sessions.read_files(state)[0].pixel_size_uncertainty == 0.015
+
+
+@pytest.mark.parametrize("percent", [0, -1, 50, float("nan"), "1", True])
+def test_a_calibration_that_cannot_be_is_declined(desk, owner, percent):
+    values = {"name": "morning", "pixel_size_uncertainty_percent": percent}
+    with pytest.raises(Misused, match="a pixel size is not known to"):
+        desk.serve("session_start", NOW, values)
+    with owner.begin() as connection:
+        assert sessions.open_session(connection) is None
+
+
 def test_a_session_is_a_row_and_a_file(desk, owner, state, announced):
     answer = desk.serve("session_start", NOW, {"name": "morning", "sample": "CdSe", "run": "7"})
     with owner.begin() as connection:

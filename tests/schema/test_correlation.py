@@ -125,6 +125,7 @@ def test_observable_particles_enter_in_the_order_of_their_fields_in_time():
     code[::10] = MISORIENTED
     seen = np.arange(30.0)[::-1]  # the last field was imaged first
     grown = size + field / 10
+    grown[::13] = np.nan
     counted = Sample(
         fields=30,
         field=field,
@@ -133,12 +134,32 @@ def test_observable_particles_enter_in_the_order_of_their_fields_in_time():
         aspect_ratio=np.ones(3000),
         circularity=np.ones(3000),
         weight=np.ones(3000),
-        is_sized=np.arange(3000) % 7 > 0,
+        is_sized=np.isfinite(grown) & (np.arange(3000) % 7 > 0),
         seen_seconds=seen,
     )
     found = relations(counted, ["size"], grown[:, np.newaxis])
-    observable = counted.is_sized & (code != MISORIENTED)
+    observable = (code != MISORIENTED) & np.isfinite(grown)
     assert sum(each.faults.total for each in found.fault_by_size) == observable.sum()
     assert found.drift_of_median.rho < -0.8
     assert abs(found.drift_of_faults.rho) < 0.5
     assert found.ranks.counts[0][0] == counted.is_sized.sum()
+
+
+def test_faults_are_of_observable_particles_whatever_sizes_are_asked_for():
+    rng = np.random.default_rng(4)
+    codes = rng.integers(0, 5, 200).astype(np.int8)
+    counted = Sample(
+        fields=10,
+        field=np.arange(200) % 10,
+        class_code=codes,
+        diameter_nm=rng.uniform(4, 8, 200),
+        aspect_ratio=np.ones(200),
+        circularity=np.ones(200),
+        weight=np.ones(200),
+        is_sized=codes == 3,
+        seen_seconds=np.arange(10.0),
+    )
+    found = relations(counted, ["x"], rng.random((200, 1)))
+    observable = int(np.isin(codes, (0, 1)).sum())
+    assert sum(each.faults.total for each in found.fault_by_size) == observable
+    assert found.ranks.counts == ((int((codes == 3).sum()),),)

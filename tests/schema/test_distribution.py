@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from schema.distribution import deciles, moments, nice_edges, power_sums, proportion
+from schema.distribution import (
+    Estimate,
+    deciles,
+    moments,
+    nice_edges,
+    power_sums,
+    proportion,
+    with_calibration,
+)
 from schema.resampling import FieldBootstrap
 
 sizes = arrays(np.float64, st.integers(1, 200), elements=st.floats(0.1, 1000))
@@ -117,3 +125,10 @@ def test_edges_are_round_numbers():
 
 def test_no_size_has_no_edges():
     assert nice_edges(np.empty(0)).size == 0
+
+
+def test_the_calibration_widens_an_interval_as_squares_add():
+    found = with_calibration(Estimate(value=10.0, low=9.7, high=10.3), 0.04)
+    assert (found.low, found.high) == (pytest.approx(9.5), pytest.approx(10.5))  # 3-4-5
+    assert found.value == 10.0
+    assert with_calibration(Estimate(value=10.0), 0.04) == Estimate(value=10.0)

@@ -8,6 +8,7 @@ import pytest
 from schema import engine, ledger, queries, sessions
 from schema.queries import Scope
 from schema.records import CLASS_NAMES, FileState
+from schema.statement import statement
 from tests.schema.examples import MORNING, NOW, arrival, done, particle, result, see
 
 LATER = NOW + timedelta(minutes=5)
@@ -127,6 +128,23 @@ def test_the_material_of_a_session_decides_whether_its_fractions_are_corrected(c
     assert corrected(0).value is not None
     assert corrected(1).reason == "the model was not measured on CuO"
     assert corrected(2).value is not None  # nobody said that it is something else
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"), [((0.01, 0.03), 0.03), ((0.01, None), None), ((), None)]
+)
+def test_a_calibration_is_as_sure_as_its_least_sure_session_and_unknown_if_one_is_silent(
+    connection, stated, expected
+):
+    for number, uncertainty in enumerate(stated):
+        named = replace(
+            MORNING, uuid=f"{number}" * 36, name=f"s{number}", pixel_size_uncertainty=uncertainty
+        )
+        session_id = sessions.start(connection, named)
+        done(connection, f"{number}.dm4", result(str(number)), session_id=session_id)
+    found = queries.population(connection)
+    assert found.pixel_size_uncertainty == expected
+    assert (statement(found)["calibration"] is None) == (expected is None)
 
 
 def test_the_export_has_every_particle_in_the_columns_of_the_view(connection):
