@@ -40,16 +40,19 @@ def mount_of(folder: Path, mount_table: str | None = None) -> Mount:
         mount_table: text of /proc/self/mountinfo (see proc(5)); read where not given.
     """
     table = os.fsdecode(MOUNT_TABLE.read_bytes()) if mount_table is None else mount_table
+    # As text: it is asked many times a second, and a Path for each point would be half the work.
+    below, longest = f"{folder}/", 0
     found = Mount(point=Path("/"), file_system="unknown", source="")
     for line in table.split("\n"):
         fields, _, rest = line.partition(" - ")
         if not rest:
             continue
-        point = Path(_unescaped(fields.split(" ")[4]))
+        point = _unescaped(fields.split(" ")[4])
         # A later mount hides an earlier one at the same place, as a share does its autofs.
-        if folder.is_relative_to(point) and len(point.parts) >= len(found.point.parts):
+        if len(point) >= longest and below.startswith(f"{point.rstrip('/')}/"):
             kind, source = rest.split(" ")[:2]
-            found = Mount(point=point, file_system=kind, source=_unescaped(source))
+            found = Mount(point=Path(point), file_system=kind, source=_unescaped(source))
+            longest = len(point)
     return found
 
 
@@ -69,4 +72,6 @@ def is_network(file_system: str) -> bool:
 
 
 def _unescaped(field: str) -> str:
+    if "\\" not in field:
+        return field
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), field)

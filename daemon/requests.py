@@ -123,11 +123,14 @@ def sweep(state_folder: Path, now: float) -> None:
 def _waiting(folder: Path) -> list[Path]:
     """Request files, oldest first; anything else that lies there is let lie."""
     found: list[tuple[int, Path]] = []
-    for path in folder.glob("*.json"):
-        with contextlib.suppress(OSError):
-            status = path.lstat()
-            if stat.S_ISREG(status.st_mode):
-                found.append((status.st_mtime_ns, path))
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.endswith(".json"):
+                continue
+            with contextlib.suppress(OSError):
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    found.append((status.st_mtime_ns, folder / entry.name))
     return [path for _, path in sorted(found)]
 
 

@@ -30,6 +30,11 @@ def test_the_longest_mount_point_wins(folder, kind):
     assert file_system_type(Path(folder), TABLE) == kind
 
 
+def test_a_mount_point_counts_by_its_length_and_not_by_its_place_in_the_table():
+    table = line("/data/share", "cifs") + line("/data", "xfs") + line("/", "ext4")
+    assert file_system_type(Path("/data/share/a"), table) == "cifs"
+
+
 def test_a_later_mount_hides_an_earlier_one_at_the_same_place():
     table = TABLE + line("/mnt/scope", "autofs") + line("/mnt/scope", "nfs4")
     assert file_system_type(Path("/mnt/scope/a"), table) == "nfs4"
