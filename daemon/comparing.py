@@ -46,7 +46,8 @@ def compare(
         known = sessions.all_sessions(connection) if kind == "session" else ()
         scope = selection.scope(connection)
         chosen = _chosen(kind, keys(connection, kind, scope), names, connection)
-        found = groups(connection, kind, chosen, scope, selection.rules, seed=BOOTSTRAP_SEED)
+        about = (connection, kind, chosen, scope, selection.rules)
+        found = groups(*about, seed=BOOTSTRAP_SEED, tested=as_json)
     titles = {session.uuid: session.name for session in known}
     if as_json:
         plain = [_plain(group, titles) for group in found]

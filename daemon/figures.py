@@ -33,10 +33,15 @@ EXCLUSION_WORDS: Mapping[str, str] = {
 }
 
 
-def sizes(population: Population | None, width: int, height: int) -> list[Text]:
-    """Size histogram with the median and its interval, in `height` lines."""
+def sizes(
+    population: Population | None, width: int, height: int, lacking: str = "no particle yet"
+) -> list[Text]:
+    """Size histogram with the median and its interval, in `height` lines.
+
+    `lacking` says why there is no population.
+    """
     if population is None or population.particles == 0:
-        reason = "no particle measured yet" if population is None else "no particle to measure"
+        reason = lacking if population is None else "no particle to measure"
         return _block([styled(f"— {reason}", DIM)], width, height)
     bars = Bars(
         edges_nm=population.size_edges_nm,

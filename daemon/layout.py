@@ -5,8 +5,9 @@ from rich.console import Group
 from rich.text import Text
 
 from daemon.figures import classes, fractions, left_out, left_out_title, sizes
-from daemon.lines import DIM, fitted, rule, styled
+from daemon.lines import DIM, duration, fitted, rule, styled
 from daemon.panels import activity, context, ledger, micrograph, model, title, warnings
+from daemon.prospects import prospects
 from daemon.snapshot import Snapshot
 
 LEAST_WIDTH = 20
@@ -17,6 +18,7 @@ _RIGHT_COLUMN = 42
 _FIGURE_LINES = 9
 _MOST_FIGURE_LINES = 20
 _SUBTITLE_LINES = 2
+_OLD_SECONDS = 10.0
 _MOST_RECENT = 10
 _MOST_WARNINGS = 4
 _PLAIN = str.maketrans(
@@ -64,11 +66,12 @@ def _narrow(snapshot: Snapshot, width: int, height: int) -> list[Text]:
         rule(_classes_title(snapshot), width),
         *_indented(classes(snapshot.population, inner)),
         *_indented(fractions(snapshot.population, snapshot.bundle, inner)),
+        *_indented(prospects(snapshot.outlook, inner)),
     ]
     messages = warnings(snapshot.warnings, width, _MOST_WARNINGS)
     spare = height - len(top) - len(figures) - len(messages) - 1
     if spare >= _FIGURE_LINES // 2 + 1:
-        picture = sizes(snapshot.population, inner, min(spare, _FIGURE_LINES))
+        picture = sizes(snapshot.population, inner, min(spare, _FIGURE_LINES), _lacking(snapshot))
         figures = [rule(_sizes_title(snapshot), width), *_indented(picture), *figures]
     return [*top, *messages, *figures]
 
@@ -86,7 +89,7 @@ def _files(snapshot: Snapshot, width: int) -> list[Text]:
 def _figures(snapshot: Snapshot, width: int, height: int) -> list[Text]:
     left_width = _left_column(width) - 2
     right_width = width - left_width - 4
-    left = sizes(snapshot.population, left_width, height)
+    left = sizes(snapshot.population, left_width, height, _lacking(snapshot))
     right = _classes_and_fractions(snapshot, right_width, height)
     heading = rule(_sizes_title(snapshot), left_width + 2) + styled("┬", DIM)
     heading += rule(_classes_title(snapshot), width - heading.cell_len)
@@ -99,13 +102,21 @@ def _figures(snapshot: Snapshot, width: int, height: int) -> list[Text]:
 
 
 def _classes_and_fractions(snapshot: Snapshot, width: int, height: int) -> list[Text]:
-    """Classes on top, fractions at the foot, and between them, where there is room, a subtitle."""
+    """Classes on top, at the foot fractions and, where there is room, what is still to be done."""
     top = classes(snapshot.population, width)
-    bottom = fractions(snapshot.population, snapshot.bundle, width)
-    spare = height - len(top) - len(bottom)
-    if spare >= _SUBTITLE_LINES:
-        subtitle = styled("fractions, with 95 % intervals", DIM)
-        bottom = [fitted(subtitle, width), *bottom]
+    parts = [
+        ("fractions, with 95 % intervals", fractions(snapshot.population, snapshot.bundle, width)),
+        ("still to be measured", prospects(snapshot.outlook, width)),
+    ]
+    spare = height - len(top) - len(parts[0][1])
+    if spare < len(parts[1][1]):
+        del parts[1]
+    else:
+        spare -= len(parts[1][1])
+    bottom: list[Text] = []
+    for subtitle, lines in parts:
+        heading = [fitted(styled(subtitle, DIM), width)] if spare >= len(parts) else []
+        bottom += [*heading, *lines]
     return [*top, *[Text()] * (height - len(top) - len(bottom)), *bottom]
 
 
@@ -137,7 +148,15 @@ def _recent(snapshot: Snapshot, width: int, room: int) -> list[Text]:
 
 def _sizes_title(snapshot: Snapshot) -> str:
     count = snapshot.population.particles if snapshot.population else 0
-    return f"equivalent diameter · n {count}"
+    age_seconds = snapshot.outlook_age_seconds or 0.0
+    if age_seconds < _OLD_SECONDS:
+        return f"equivalent diameter · n {count}"
+    return f"diameter · n {count} · {duration(age_seconds)} old"
+
+
+def _lacking(snapshot: Snapshot) -> str:
+    """Why there are no figures."""
+    return "being reckoned" if snapshot.ledger.done else "no particle measured yet"
 
 
 def _classes_title(snapshot: Snapshot) -> str:

@@ -29,7 +29,10 @@ def live(config: Config, svg: Path | None, size: str) -> int:
         return 0
     width, height = _size(size)
     state, engine = open_for_reading(path)
-    save_svg(Eyes(engine, state, SYSTEM_CLOCK).look(None), svg, width, height)
+    eyes = Eyes(engine, state, SYSTEM_CLOCK)
+    eyes.look(None)
+    eyes.reckoner.turn()
+    save_svg(eyes.look(None), svg, width, height)
     return 0
 
 

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,12 +22,12 @@ from daemon.errors import StateFolderError
 from daemon.live import LiveView
 from daemon.lock import is_owned
 from daemon.notices import posted
-from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
+from daemon.reading import bundle_line, open_for_reading
+from daemon.reckoner import Reckoner, Wanted
 from daemon.snapshot import MicrographLine, Moment, SessionLine, Snapshot
 from schema import queries, sessions, standing
 from schema.errors import SchemaError
-from schema.population import Population
-from schema.queries import RestingFile, Scope
+from schema.queries import RestingFile
 from schema.records import BundleRecord, SessionRecord
 from schema.state import StateFolder
 
@@ -36,15 +35,13 @@ log = logging.getLogger(__name__)
 
 RECENT = 10
 RATE_WINDOW = timedelta(minutes=10)
-POPULATION_SECONDS = 2.0
 LOOK_SECONDS = 0.5
 
 
 class Eyes:
     """Makes snapshots of a state folder.
 
-    The population is reckoned anew only when files were finished since, and at most every two
-    seconds.
+    What takes long is reckoned by `reckoner`, whether anybody looks or not.
 
     Args:
         engine: read-only.
@@ -56,13 +53,12 @@ class Eyes:
     def __init__(
         self, engine: Engine, state: StateFolder, clock: Clock, bundle: BundleRecord | None = None
     ) -> None:
+        self.reckoner = Reckoner(engine, clock)
         self._engine = engine
         self._state = state
         self._clock = clock
         self._bundle = bundle
         self._started_at = clock.utc()
-        self._population: Population | None = None
-        self._reckoned: tuple[object, float] = (None, 0.0)
 
     def look(self, moment: Moment | None) -> Snapshot:
         """The state of things; `moment` is None where no daemon runs in this process."""
@@ -71,8 +67,9 @@ class Eyes:
             opened = sessions.open_session(connection)
             counts = standing.counts(connection)
             last = queries.last_done_at(connection)
-            done = (counts.done, last)
+            self._want(opened[1] if opened else None, counts.done, last)
             bundle = self._bundle or queries.newest_bundle(connection)
+            outlook, age_seconds = self.reckoner.found() or (None, None)
             return Snapshot(
                 now=now,
                 started_at=self._started_at if moment else None,
@@ -88,7 +85,8 @@ class Eyes:
                 rate_per_minute=self._rate(connection, now, moment is not None),
                 seconds_since_last=(now - last).total_seconds() if last else None,
                 recent=tuple(map(_line, queries.resting_files(connection, RECENT))),
-                population=self._reckon(connection, opened[1] if opened else None, done),
+                outlook=outlook,
+                outlook_age_seconds=age_seconds,
                 warnings=moment.warnings if moment else self._posted(),
                 finished=moment.finished if moment else False,
             )
@@ -105,24 +103,11 @@ class Eyes:
         minutes = window.total_seconds() / 60
         return finished / minutes if finished and minutes > 0 else None
 
-    def _reckon(
-        self,
-        connection: Connection,
-        session: SessionRecord | None,
-        done: tuple[int, datetime | None],
-    ) -> Population | None:
+    def _want(self, session: SessionRecord | None, done: int, last: datetime | None) -> None:
         """The population of the open session, or of everything where none is open."""
-        key = (session.uuid if session else None, done)
-        known, reckoned_at = self._reckoned
-        seconds = self._clock.monotonic()
-        if key == known or (known and seconds - reckoned_at < POPULATION_SECONDS):
-            return self._population
-        if any(done):
-            scope = Scope(session_uuid=session.uuid) if session else Scope()
-            rng = np.random.default_rng(BOOTSTRAP_SEED)
-            self._population = queries.population(connection, scope, rng=rng)
-        self._reckoned = (key, seconds)
-        return self._population
+        if done:
+            uuid = session.uuid if session else None
+            self.reckoner.want(Wanted(session_uuid=uuid, revision=(done, last)))
 
 
 class Onlooker:
@@ -137,6 +122,7 @@ class Onlooker:
 
     def start(self) -> None:
         """Begin to look."""
+        self._eyes.reckoner.start()
         self._thread.start()
 
     def show(self, moment: Moment) -> None:
@@ -151,10 +137,13 @@ class Onlooker:
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
             self._look()
-        self._look()
+        self._look(is_last=True)
 
-    def _look(self) -> None:
+    def _look(self, *, is_last: bool = False) -> None:
         try:
+            if is_last:
+                self._eyes.look(self._moment)
+                self._eyes.reckoner.finish()
             self._view.update(self._eyes.look(self._moment))
         except (SQLAlchemyError, sqlite3.Error, SchemaError) as error:
             log.warning("the live view cannot read the database: %s", error)

@@ -1,21 +1,18 @@
 """What the reporting commands print: tables for people, JSON for programs, the same numbers."""
 
-import csv
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
 
 from daemon import config as configuration
+from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config
-from daemon.errors import DaemonError, Misused
 from daemon.findings import Finding, Health
 from daemon.jsons import print_json
 from daemon.lock import is_owned
@@ -24,8 +21,9 @@ from daemon.notices import posted
 from daemon.population_table import console, print_correlations, print_population
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
 from daemon.selection import Selection
-from schema import queries, sessions, standing
-from schema.queries import MicrographRow, Scope
+from schema import gathering, queries, sessions, standing
+from schema.outlook import per_minute
+from schema.queries import MicrographRow
 from schema.rebuild import Rebuilt
 from schema.records import SessionRecord
 from schema.statement import statement
@@ -78,15 +76,14 @@ def summary(
     """Print the population of a selection and, where asked for, what goes with what in it."""
     _, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
-        scope, rules = selection.scope(connection), selection.rules
-        rng = np.random.default_rng(BOOTSTRAP_SEED)
-        population = queries.population(connection, scope, rules, rng)
-        bundle = queries.bundle_of(connection, population.pipeline_fingerprint)
-        found = queries.correlations(connection, scope, rules) if correlations else None
-    line = bundle_line(bundle) if bundle else None
+        gathered = gathering.gathered(connection, selection.scope(connection), selection.rules)
+        found = gathering.correlations(connection, gathered) if correlations else None
+    population = gathered.population(np.random.default_rng(BOOTSTRAP_SEED), tested=as_json)
+    rate = per_minute(gathered.choice, SYSTEM_CLOCK.utc())
+    line = bundle_line(gathered.bundle) if gathered.bundle else None
     if as_json:
         print_json(
-            statement(population)
+            statement(population, rate)
             | {
                 "selection": selection.plain(),
                 "bundle": line.name if line else None,
@@ -95,30 +92,9 @@ def summary(
             | ({"correlations": asdict(found)} if found else {})
         )
         return
-    print_population(population, line.classifier_note if line else None)
+    print_population(population, line.classifier_note if line else None, rate)
     if found:
         print_correlations(found)
-
-
-def export(config: Config, chosen: Mapping[str, str | None], target: Path) -> None:
-    """Write the particles of a selection as CSV; the columns are those of `current_particle`.
-
-    Raises:
-        DaemonError: the file cannot be written.
-    """
-    _, engine = open_for_reading(config.state.folder)
-    with engine.begin() as connection:
-        scope = _scope(sessions.all_sessions(connection), chosen)
-        columns = queries.view_columns(connection, "current_particle")
-        path_column = columns.index("path")
-        try:
-            with _opened(target) as stream:
-                writer = csv.writer(stream)
-                writer.writerow(columns)
-                for row in queries.export_rows(connection, scope):
-                    writer.writerow(_readable(row, path_column))
-        except OSError as error:
-            raise DaemonError(f"cannot write {target}: {error.strerror}") from error
 
 
 def list_sessions(config: Config, as_json: bool) -> None:
@@ -171,27 +147,6 @@ def print_micrographs(found: Sequence[MicrographRow]) -> None:
         note = row.error_message or row.domain_reason or row.suspect or ""
         table.add_row(name + frame, row.state, regions, size, printable(note))
     console().print(table)
-
-
-def _scope(known: Sequence[SessionRecord], chosen: Mapping[str, str | None]) -> Scope:
-    """The selection; a session may be named by name, where that is unique, or by uuid."""
-    name = chosen.get("session")
-    uuid = None
-    if name is not None:
-        matching = [session for session in known if name in (session.uuid, session.name)]
-        if not matching:
-            raise Misused(f"there is no session {name!r}")
-        if len(matching) > 1:
-            uuids = ", ".join(session.uuid for session in matching)
-            raise Misused(f"several sessions are called {name!r}; name one by its uuid: {uuids}")
-        uuid = matching[0].uuid
-    return Scope(session_uuid=uuid, sample=chosen.get("sample"), run=chosen.get("run"))
-
-
-def _readable(row: Sequence[Any], path_column: int) -> list[Any]:
-    values = list(row)
-    values[path_column] = printable(values[path_column])
-    return values
 
 
 def print_findings(found: Sequence[Finding], as_json: bool) -> None:
@@ -247,12 +202,3 @@ def _plain_session(session: SessionRecord) -> dict[str, Any]:
         "ended_at_utc": ended.isoformat() if ended else None,
         "folder": None if session.folder is None else printable(session.folder),
     }
-
-
-@contextmanager
-def _opened(target: Path) -> Iterator[TextIO]:
-    if str(target) == "-":
-        yield sys.stdout
-        return
-    with target.open("w", encoding="utf-8", newline="") as stream:
-        yield stream

@@ -5,7 +5,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -18,7 +18,7 @@ from schema.records import CLASS_NAMES
 if TYPE_CHECKING:  # `--help` loads no SQLAlchemy
     from sqlalchemy import Connection
 
-    from schema.queries import Scope
+    from schema.scope import Scope
 
 R = TypeVar("R")
 
@@ -31,13 +31,15 @@ _PARAMETER = inspect.Parameter.KEYWORD_ONLY
 class Selection:
     """What a person chose; None leaves a criterion open.
 
-    `session` is a name or a uuid, `since` aware UTC: files first seen from then on.
+    `session` is a name or a uuid, `since` aware UTC: files first seen from then on. `classes` are
+    those that were named; a statistic has them in `rules`.
     """
 
     session: str | None = None
     sample: str | None = None
     run: str | None = None
     since: datetime | None = None
+    classes: tuple[str, ...] | None = None
     rules: Rules = DEFAULT_RULES
 
     def scope(self, connection: "Connection") -> "Scope":
@@ -46,7 +48,7 @@ class Selection:
         Raises:
             Misused: there is no such session, or several have this name.
         """
-        from schema.queries import Scope
+        from schema.scope import Scope
 
         uuid = None if self.session is None else session_uuid(connection, self.session)
         return Scope(session_uuid=uuid, sample=self.sample, run=self.run, since=self.since)
@@ -162,6 +164,7 @@ def _selection(  # noqa: PLR0913 - an argument for each option
     suspect: Annotated[bool, typer.Option("--suspect", help="Count suspect images.")] = False,
 ) -> Selection:
     _check_range(min_nm, max_nm)
+    classes = _classes(class_ or [])
     rules = Rules(
         suspect=suspect,
         out_of_domain=out_of_domain,
@@ -169,17 +172,18 @@ def _selection(  # noqa: PLR0913 - an argument for each option
         border_weights=border_weights,
         min_nm=min_nm,
         max_nm=max_nm,
-        size_classes=_classes(class_ or []),
+        size_classes=classes or SIZE_CLASSES,
     )
     at = None if since is None else moment(since, datetime.now(UTC))
-    return Selection(session=session, sample=sample, run=run, since=at, rules=rules)
+    about = Selection(session=session, sample=sample, run=run, since=at, rules=rules)
+    return replace(about, classes=classes) if classes else about
 
 
 def _classes(names: list[str]) -> tuple[str, ...]:
     for name in names:
         if name not in CLASS_NAMES:
             raise Misused(f"there is no class {name!r}; there are {', '.join(CLASS_NAMES)}")
-    return tuple(name for name in CLASS_NAMES if name in names) or SIZE_CLASSES
+    return tuple(name for name in CLASS_NAMES if name in names)
 
 
 def _check_range(min_nm: float | None, max_nm: float | None) -> None:

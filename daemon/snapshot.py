@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from schema.outlook import Outlook
 from schema.population import Population
 from schema.records import FileState, LedgerCounts
 
@@ -107,9 +108,15 @@ class Snapshot:
     rate_per_minute: float | None = None
     seconds_since_last: float | None = None
     recent: tuple[MicrographLine, ...] = ()
-    population: Population | None = None
+    outlook: Outlook | None = None
+    outlook_age_seconds: float | None = None
     warnings: tuple[str, ...] = ()
     finished: bool = False
+
+    @property
+    def population(self) -> Population | None:
+        """The figures there are."""
+        return None if self.outlook is None else self.outlook.population
 
     @property
     def uptime_seconds(self) -> float | None:

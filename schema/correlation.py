@@ -109,25 +109,32 @@ def relations(counted: Sample, names: Sequence[str], columns: Floats) -> Relatio
         columns: (N, K) of them, NaN where a particle lacks one; only crystalline single particles
             enter.
     """
-    observable = np.isin(counted.class_code, (FAULT, NO_FAULT)) & np.isfinite(counted.diameter_nm)
-    is_fault = counted.class_code == FAULT
+    observable = _observable(counted)
     diameter, field = counted.diameter_nm[observable], counted.field[observable]
-    faulted = is_fault[observable]
-    sized = counted.is_sized
+    faulted = counted.class_code[observable] == FAULT
+    of_median, of_faults = drifts(counted)
     return Relations(
         fault_slope=fault_slope(diameter, faulted, field),
         size_shift=size_shift(diameter, faulted),
         fault_by_size=by_size(diameter, faulted),
-        drift_of_median=drift(
-            counted.seen_seconds,
-            by_field(np.median, counted.diameter_nm[sized], counted.field[sized], counted.fields),
-        ),
-        drift_of_faults=drift(
-            counted.seen_seconds,
-            by_field(np.mean, faulted.astype(np.float64), field, counted.fields),
-        ),
-        ranks=rank_matrix(names, columns[sized]),
+        drift_of_median=of_median,
+        drift_of_faults=of_faults,
+        ranks=rank_matrix(names, columns[counted.is_sized]),
     )
+
+
+def drifts(counted: Sample) -> tuple[Drift, Drift]:
+    """Of the median size, and of the share of visible faults, over the fields of view."""
+    sized, observable = counted.is_sized, _observable(counted)
+    faulted = (counted.class_code[observable] == FAULT).astype(np.float64)
+    medians = by_field(np.median, counted.diameter_nm[sized], counted.field[sized], counted.fields)
+    shares = by_field(np.mean, faulted, counted.field[observable], counted.fields)
+    return drift(counted.seen_seconds, medians), drift(counted.seen_seconds, shares)
+
+
+def _observable(counted: Sample) -> NDArray[np.bool_]:
+    is_seen = np.isin(counted.class_code, (FAULT, NO_FAULT))
+    return np.asarray(is_seen & np.isfinite(counted.diameter_nm))
 
 
 def by_field(
@@ -226,14 +233,21 @@ def rank_matrix(names: Sequence[str], columns: Floats) -> RankMatrix:
         names: K of them.
         columns: (N, K), NaN where a particle lacks a feature.
     """
-    size = len(names)
+    from scipy.stats import rankdata
+
+    size, particles = len(names), columns.shape[0]
+    known = np.isfinite(columns)
+    # Those that all particles have are put in order once: for a million that takes a while.
+    ranks = {k: rankdata(columns[:, k]) for k in range(size) if known[:, k].all()}
     rho: list[list[float | None]] = [[None] * size for _ in names]
-    counts = [[0] * size for _ in names]
+    counts = [[particles] * size for _ in names]
     for i in range(size):
         for j in range(i, size):
-            both = np.isfinite(columns[:, i]) & np.isfinite(columns[:, j])
-            value = _spearman(columns[both, i], columns[both, j])[0]
-            rho[i][j] = rho[j][i] = value
+            if i in ranks and j in ranks:
+                rho[i][j] = rho[j][i] = _rho(ranks[i], ranks[j])
+                continue
+            both = known[:, i] & known[:, j]
+            rho[i][j] = rho[j][i] = _rho(*(rankdata(columns[both, k]) for k in (i, j)))
             counts[i][j] = counts[j][i] = int(both.sum())
     return RankMatrix(
         names=tuple(names), rho=tuple(map(tuple, rho)), counts=tuple(map(tuple, counts))
@@ -253,21 +267,19 @@ def drift(order: Floats, values: Floats) -> Drift:
         return Drift(
             fields=count, reason=f"fewer than {LEAST_FIELDS} fields of view have particles"
         )
-    rho, p_value = _spearman(order[known], values[known], LEAST_FIELDS)
-    if rho is None:
+    if np.ptp(order[known]) == 0 or np.ptp(values[known]) == 0:
         return Drift(fields=count, reason="the same in all fields of view")
-    return Drift(rho=rho, p_value=p_value, fields=count)
-
-
-def _spearman(
-    first: Floats, second: Floats, least: int = LEAST_PARTICLES
-) -> tuple[float | None, float | None]:
-    if first.size < least or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return None, None
     from scipy.stats import spearmanr
 
-    found = spearmanr(first, second)
-    return float(found.statistic), float(found.pvalue)
+    found = spearmanr(order[known], values[known])
+    return Drift(rho=float(found.statistic), p_value=float(found.pvalue), fields=count)
+
+
+def _rho(first: Floats, second: Floats) -> float | None:
+    """The correlation of two rows of ranks."""
+    if first.size < LEAST_PARTICLES or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _too_few(is_fault: NDArray[np.bool_]) -> str | None:

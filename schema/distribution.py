@@ -60,18 +60,24 @@ class Moments:
 
 
 def proportion(count: int, total: int) -> Proportion:
-    """The share count / total, with the Wilson score interval (Wilson 1927)."""
+    """The share count / total, with the Wilson score interval (Wilson 1927).
+
+    As `scipy.stats.binomtest` has it, which takes half a second to import.
+    """
     if total == 0:
         return Proportion(count=count, total=total)
-    from scipy.stats import binomtest
+    from scipy.special import ndtri
 
-    interval = binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
+    share, normal = count / total, float(ndtri((1 + CONFIDENCE) / 2))
+    pulled = 1 + normal**2 / total
+    centre = (share + normal**2 / (2 * total)) / pulled
+    reach = normal * math.sqrt(share * (1 - share) / total + normal**2 / (4 * total**2)) / pulled
     return Proportion(
         count=count,
         total=total,
-        value=count / total,
-        low=float(interval.low),
-        high=float(interval.high),
+        value=share,
+        low=0.0 if count == 0 else centre - reach,
+        high=1.0 if count == total else centre + reach,
     )
 
 
@@ -108,7 +114,8 @@ def deciles(
     if values.size == 0:
         return Deciles()
     order = np.argsort(values, kind="stable")
-    found = quantiles_at(values[order], weight[order], DECILES)
+    field, values, weight = field[order], values[order], weight[order]
+    found = quantiles_at(values, weight, DECILES)
     draws = bootstrap.quantiles(field, values, weight, DECILES) if bootstrap else None
     each = (
         estimate(float(found[place]), bootstrap, None if draws is None else draws[:, place])

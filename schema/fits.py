@@ -33,7 +33,8 @@ class Fit:
     deviation in nm, or geometric standard deviation. `unseen`: the share of the population below
     the limit by this model. `distance`: the largest difference between the cumulative shares of
     particles and model (Kolmogorov and Smirnov), in [0, 1]. `p_value`: of Lilliefors' test, as if
-    all particles were independent; None for more than 10,000, which are never of any law exactly.
+    all particles were independent; None for more than 10,000, which are never of any law exactly,
+    or where it was not asked for.
     `log_likelihood` per particle, the higher the better.
     """
 
@@ -79,6 +80,8 @@ def fitted(
     weight: Floats,
     limit_nm: float,
     bootstrap: FieldBootstrap | None,
+    *,
+    tested: bool = True,
 ) -> Fit | None:
     """The fit of one model; None where there are fewer than ten particles, or no law that fits.
 
@@ -89,6 +92,7 @@ def fitted(
         weight: (N,) positive.
         limit_nm: particles below it are not seen, or left out here; 0 where there is no limit.
         bootstrap: of the fields; None gives no interval.
+        tested: whether the p-value is wanted; what it is made by takes a second to import.
     """
     above = diameter_nm >= limit_nm
     field, diameter_nm, weight = field[above], diameter_nm[above], weight[above]
@@ -113,7 +117,7 @@ def fitted(
         spread=estimate(float(spread[0]), bootstrap, spread[1:]),
         unseen=seen.below,
         distance=seen.distance(),
-        p_value=seen.p_value(),
+        p_value=seen.p_value() if tested else None,
         log_likelihood=seen.log_likelihood(lognormal=model == "lognormal"),
     )
 
@@ -150,7 +154,7 @@ class _Seen:
         from scipy.special import ndtr
 
         mu, sigma = law
-        order = np.argsort(x)
+        order = np.argsort(x, kind="stable")
         below = float(ndtr((limit - mu) / sigma))
         share = (ndtr((x[order] - mu) / sigma) - below) / (1 - below)
         return cls(x=x[order], weight=weight[order], mu=mu, sigma=sigma, below=below, share=share)

@@ -83,13 +83,24 @@ def tallied(
         weight: (N,) of the border.
         bootstrap: of the fields.
     """
-    one = (class_code[:, np.newaxis] == np.arange(len(CLASS_NAMES))).astype(np.float64)
-    both = np.hstack([one, one * weight[:, np.newaxis]])
-    rows = both.sum(axis=0)[np.newaxis]
-    if bootstrap is not None:
-        rows = np.concatenate([rows, bootstrap.sums(field, both)])
-    counts, weights = np.hsplit(rows, 2)
+    has_class = class_code >= 0
+    field, code, weight = field[has_class], class_code[has_class], weight[has_class]
+    one = np.ones(code.size)
+    counts, weights = (_tallied(field, code, each, bootstrap) for each in (one, weight))
     return Tallies(counts=counts, weights=weights, bootstrap=bootstrap)
+
+
+def _tallied(
+    field: NDArray[np.int64],
+    code: NDArray[np.int8],
+    weight: Floats,
+    bootstrap: FieldBootstrap | None,
+) -> Floats:
+    kinds = len(CLASS_NAMES)
+    own = np.bincount(code, weight, kinds)[np.newaxis].astype(np.float64)
+    if bootstrap is None:
+        return own
+    return np.concatenate([own, bootstrap.tallies(field, code, kinds, weight)])
 
 
 def fractions(

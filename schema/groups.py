@@ -7,13 +7,12 @@ from typing import Literal
 import numpy as np
 from sqlalchemy import Connection, select
 
-from schema import queries
 from schema.choice import DEFAULT_RULES, Rules, choose
 from schema.classifier import classifier_of
 from schema.comparison import Comparison, compare
-from schema.population import Population, describe
-from schema.queries import EVERYTHING, Scope
-from schema.sample import Sample, sample
+from schema.gathering import Gathered, gathered, results
+from schema.population import Population
+from schema.scope import EVERYTHING, Scope
 from schema.tables import Session
 
 By = Literal["session", "run", "sample"]
@@ -54,6 +53,7 @@ def groups(
     rules: Rules = DEFAULT_RULES,
     *,
     seed: int,
+    tested: bool = False,
 ) -> tuple[Group, ...]:
     """The population of each, and its difference from the first.
 
@@ -67,31 +67,21 @@ def groups(
         scope: what of each is asked about.
         rules: what may count.
         seed: of the bootstrap; each group has the figures that it has alone.
+        tested: whether the fits are tested as well.
     """
     scopes = [_narrowed(scope, by, key) for key in chosen]
-    every = [result for its in scopes for result in queries.results(connection, its)]
+    every = [result for its in scopes for result in results(connection, its)]
     rules = replace(rules, pipeline_fingerprint=choose(every, rules).pipeline_fingerprint)
-    bundle = queries.bundle_of(connection, rules.pipeline_fingerprint)
     found: list[Group] = []
-    first: tuple[Sample, tuple[str, ...]] | None = None
+    first: Gathered | None = None
     for key, its in zip(chosen, scopes, strict=True):
-        choice = choose(queries.results(connection, its), rules)
-        particles = queries.particles(connection, choice.analysis_ids)
-        materials = queries.materials(connection, its)
-        classifier = classifier_of(bundle, materials, rules)
-        population = describe(
-            choice,
-            particles,
-            np.random.default_rng(seed),
-            classifier=classifier,
-            pixel_size_uncertainty=queries.pixel_size_uncertainty(connection, its),
-        )
-        counted, against = sample(choice, particles), None
+        one, against = gathered(connection, its, rules), None
         if first is None:
-            first = counted, materials
+            first = one
         else:
-            both = classifier_of(bundle, (*first[1], *materials), rules)
-            against = compare(first[0], counted, np.random.default_rng(seed), both)
+            both = classifier_of(one.bundle, (*first.materials, *one.materials), rules)
+            against = compare(first.sample, one.sample, np.random.default_rng(seed), both)
+        population = one.population(np.random.default_rng(seed), tested=tested)
         found.append(Group(key=key, population=population, against_first=against))
     return tuple(found)
 

@@ -50,6 +50,7 @@ def needed(
         return Needed(within=within, reason="no share of zero")
     if relative:
         reached /= value
-    more = max(math.ceil(count * (reached / within) ** 2) - count, 0)
+    in_all = round(count * (reached / within) ** 2, 6)  # 4.0000001 times as many are four times
+    more = max(math.ceil(in_all) - count, 0)
     minutes = more / per_minute if per_minute else None
     return Needed(within=within, reached=reached, particles=more, minutes=minutes)

@@ -5,7 +5,6 @@ count; `describe` computes the figures of their particles. It reports the quanti
 and ISO 9276 name and claims no conformity.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -82,6 +81,7 @@ def describe(
     resamples: int = RESAMPLES,
     classifier: Classifier = NOT_ASKED,
     pixel_size_uncertainty: float | None = None,
+    tested: bool = False,
 ) -> Population:
     """The figures of the particles of the chosen results.
 
@@ -92,6 +92,7 @@ def describe(
         resamples: of the fields of view.
         classifier: what is known of its errors.
         pixel_size_uncertainty: of all micrographs, None where it is not stated for each.
+        tested: whether the fits are tested as well, which takes a second longer.
     """
     counted = sample(choice, particles)
     bootstrap = None if rng is None else FieldBootstrap(counted.fields, rng, resamples)
@@ -99,7 +100,7 @@ def describe(
     shares = fractions(tallies, classifier, rng)
     sized = _Sized.of(counted)
     size_limit = _size_limit_nm(choice)
-    is_cut = choice.rules.max_nm is not None  # the laws know of a lower limit alone
+    lognormal, normal = sized.fits(choice.rules, size_limit or 0.0, bootstrap, tested)
     edges = nice_edges(sized.diameter_nm)
     return Population(
         found=sum(choice.left_out.values()) + particles.table.size,
@@ -111,7 +112,7 @@ def describe(
         class_counts={
             name: round(number) for name, number in zip(CLASS_NAMES, tallies.counts[0], strict=True)
         },
-        unclassified=Counter(counted.class_code.tolist())[UNCLASSIFIED],
+        unclassified=int(np.count_nonzero(counted.class_code == UNCLASSIFIED)),
         counting_rule=counting_rule(choice.rules),
         interval_method=_method(bootstrap),
         pipeline_fingerprint=choice.pipeline_fingerprint,
@@ -121,8 +122,8 @@ def describe(
         moments_nm=_moments(sized, bootstrap),
         aspect_ratio=sized.deciles(sized.aspect_ratio, bootstrap),
         circularity=sized.deciles(sized.circularity, bootstrap),
-        lognormal=None if is_cut else sized.fit("lognormal", size_limit or 0.0, bootstrap),
-        normal=None if is_cut else sized.fit("normal", size_limit or 0.0, bootstrap),
+        lognormal=lognormal,
+        normal=normal,
         size_edges_nm=tuple(edges.tolist()),
         size_histogram=_histogram(sized.diameter_nm, edges),
         observable_fraction=shares.observable,
@@ -155,7 +156,10 @@ def _size_limit_nm(choice: Choice) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sized:
-    """The particles of a sample whose size and shape count."""
+    """The particles of a sample whose size and shape count, in order of size.
+
+    What sorts them again has little to do.
+    """
 
     field: NDArray[np.int64]
     weight: Floats
@@ -165,15 +169,25 @@ class _Sized:
 
     @classmethod
     def of(cls, counted: Sample) -> "_Sized":
-        return cls(
-            **{name: getattr(counted, name)[counted.is_sized] for name in cls.__dataclass_fields__}
-        )
+        sized = np.flatnonzero(counted.is_sized)
+        order = sized[np.argsort(counted.diameter_nm[sized], kind="stable")]
+        return cls(**{name: getattr(counted, name)[order] for name in cls.__dataclass_fields__})
 
     def deciles(self, values: Floats, bootstrap: FieldBootstrap | None) -> Deciles:
         return deciles(self.field, values, self.weight, bootstrap)
 
-    def fit(self, model: Model, limit_nm: float, bootstrap: FieldBootstrap | None) -> Fit | None:
-        return fitted(model, self.field, self.diameter_nm, self.weight, limit_nm, bootstrap)
+    def fits(
+        self, rules: Rules, limit_nm: float, bootstrap: FieldBootstrap | None, tested: bool
+    ) -> tuple[Fit | None, Fit | None]:
+        """Lognormal and normal; none where large ones are left out: they know of no upper limit."""
+        if rules.max_nm is not None:
+            return None, None
+
+        def fit(model: Model) -> Fit | None:
+            sizes = (self.field, self.diameter_nm, self.weight)
+            return fitted(model, *sizes, limit_nm, bootstrap, tested=tested)
+
+        return fit("lognormal"), fit("normal")
 
 
 def _method(bootstrap: FieldBootstrap | None) -> str:

@@ -3,62 +3,24 @@
 Rows come as frozen values or, for the export, as they stand in the view.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, TypeVarTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, column, func, select, table, text
+from sqlalchemy import Connection, column, func, select, table, text
 
-from schema.choice import DEFAULT_RULES, Result, Rules, choose
-from schema.classifier import classifier_of
+from schema.choice import DEFAULT_RULES
 from schema.columns import AnyRow
-from schema.correlation import Relations, relations
-from schema.engine import driver_connection
-from schema.population import Population, describe
+from schema.gathering import particles
 from schema.records import BundleRecord, FileState
-from schema.sample import Particles, counts_for_size, is_counted, sample
-from schema.summaries import unpacked
-from schema.tables import Analysis, AnalysisSummary, Bundle, Image, Pipeline, Session, SourceFile
-
-Ts = TypeVarTuple("Ts")
+from schema.sample import Particles, counts_for_size
+from schema.scope import EVERYTHING, Scope, in_scope
+from schema.tables import Analysis, AnalysisSummary, Bundle, Image, Pipeline, SourceFile
 
 _EXPORT_BATCH = 1000
-_PACKED = """
-    SELECT packed FROM json_each(?) JOIN analysis_summary ON analysis_id = value ORDER BY key
-"""
-RANKED = (
-    "equivalent_diameter_nm",
-    "aspect_ratio",
-    "circularity",
-    "p_stacking_fault",
-    "reflection_strength",
-    "bragg_fraction",
-    "lattice_cover",
-    "disorder_mean",
-)
-"""Columns of the rank correlations: size, shape, class and lattice."""
-
 _RESTING = (FileState.DONE, FileState.RETRY, FileState.REFUSED, FileState.QUARANTINED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """Which micrographs a question is about; None leaves a criterion open.
-
-    `since` is aware UTC and means the time the file was first seen.
-    """
-
-    session_uuid: str | None = None
-    sample: str | None = None
-    run: str | None = None
-    since: datetime | None = None
-
-
-EVERYTHING = Scope()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,104 +69,6 @@ class RestingFile:
     seconds: float | None
     error_code: str | None
     reason: str | None
-
-
-def results(connection: Connection, scope: Scope = EVERYTHING) -> tuple[Result, ...]:
-    """The current result of every picture, each once, without its particles."""
-    shown = _shown(scope).subquery()
-    query = (
-        select(
-            Analysis.id.label("analysis_id"),
-            Image.id.label("micrograph_id"),
-            Image.field_of_view_id,
-            Image.pixel_sha256,
-            Pipeline.fingerprint.label("pipeline_fingerprint"),
-            Analysis.activated_at_utc,
-            SourceFile.first_seen_at_utc,
-            Analysis.in_domain,
-            Image.suspect,
-            Image.is_sum,
-            Image.signal_index,
-            Image.frame_index,
-            Image.height_px,
-            Image.width_px,
-            Image.pixel_size_nm,
-            Analysis.size_limit_nm,
-            AnalysisSummary.particle_count,
-        )
-        .select_from(shown)
-        .join(Analysis, Analysis.id == shown.c.analysis_id)
-        .join(Image, Image.id == shown.c.image_id)
-        .join(SourceFile, SourceFile.id == Image.source_file_id)
-        .join(Pipeline, Pipeline.id == Analysis.pipeline_id)
-        .join(AnalysisSummary, AnalysisSummary.analysis_id == Analysis.id)
-        .order_by(Image.id)
-    )
-    return tuple(_result(row) for row in connection.execute(query))
-
-
-def particles(connection: Connection, analysis_ids: Sequence[int]) -> Particles:
-    """The regions of these analyses, in their order."""
-    rows = driver_connection(connection).execute(_PACKED, (json.dumps(analysis_ids),)).fetchall()
-    table, result = unpacked([row[0] for row in rows])
-    return Particles(table=table, result=result)
-
-
-def population(
-    connection: Connection,
-    scope: Scope = EVERYTHING,
-    rules: Rules = DEFAULT_RULES,
-    rng: np.random.Generator | None = None,
-) -> Population:
-    """The population of these micrographs; with a generator its figures have intervals."""
-    choice = choose(results(connection, scope), rules)
-    found = particles(connection, choice.analysis_ids)
-    bundle = bundle_of(connection, choice.pipeline_fingerprint)
-    return describe(
-        choice,
-        found,
-        rng,
-        classifier=classifier_of(bundle, materials(connection, scope), rules),
-        pixel_size_uncertainty=pixel_size_uncertainty(connection, scope),
-    )
-
-
-def correlations(
-    connection: Connection, scope: Scope = EVERYTHING, rules: Rules = DEFAULT_RULES
-) -> Relations:
-    """What goes with what in these micrographs."""
-    choice = choose(results(connection, scope), rules)
-    found = particles(connection, choice.analysis_ids)
-    columns = _features(connection, choice.analysis_ids)[is_counted(found.table, rules)]
-    return relations(sample(choice, found), RANKED, columns)
-
-
-def _features(connection: Connection, analysis_ids: Sequence[int]) -> NDArray[np.float64]:
-    """(N, K) of `RANKED` of the regions of these analyses, in their order."""
-    statement = f"""
-        SELECT {", ".join(RANKED)} FROM json_each(?) JOIN particle ON analysis_id = value
-        ORDER BY key, label
-    """  # noqa: S608 - names of this module
-    rows = driver_connection(connection).execute(statement, (json.dumps(analysis_ids),)).fetchall()
-    return np.array(rows, np.float64).reshape(-1, len(RANKED))
-
-
-def materials(connection: Connection, scope: Scope = EVERYTHING) -> tuple[str, ...]:
-    """The materials of the sessions of these micrographs, where one is stated."""
-    query = in_scope(select(Session.material).distinct(), scope).order_by(Session.material)
-    found = connection.execute(query.where(Session.material.is_not(None))).scalars()
-    return tuple(name for name in found if name)
-
-
-def pixel_size_uncertainty(connection: Connection, scope: Scope = EVERYTHING) -> float | None:
-    """The largest that sessions of these micrographs state; None where it is not stated for each.
-
-    Half the 95 % interval of the pixel size, as a share of it.
-    """
-    query = in_scope(select(Session.pixel_size_uncertainty).distinct(), scope)
-    stated = list(connection.execute(query).scalars())
-    known = [each for each in stated if each is not None]
-    return max(known) if known and len(known) == len(stated) else None
 
 
 def resting_files(connection: Connection, limit: int) -> tuple[RestingFile, ...]:
@@ -257,17 +121,6 @@ def micrographs(
     )
 
 
-def bundle_of(connection: Connection, pipeline_fingerprint: str | None) -> BundleRecord | None:
-    """The model of a pipeline, None where the pipeline is not known."""
-    query = (
-        select(Bundle.sha256, Bundle.name, Bundle.version, Bundle.manifest_json)
-        .join(Pipeline, Pipeline.bundle_id == Bundle.id)
-        .where(Pipeline.fingerprint == pipeline_fingerprint)
-    )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else BundleRecord(**row._mapping)
-
-
 def newest_bundle(connection: Connection) -> BundleRecord | None:
     """The model that was used last, None before the first result."""
     query = (
@@ -307,59 +160,6 @@ def export_rows(
     found = connection.execution_options(yield_per=_EXPORT_BATCH).execute(query)
     for row in found:
         yield tuple(row)
-
-
-def in_scope(query: Select[*Ts], scope: Scope) -> Select[*Ts]:
-    """The query over current analyses and their images, restricted to the scope."""
-    query = (
-        query.select_from(Analysis)
-        .join(Image, Image.image_key == Analysis.image_key)
-        .join(SourceFile, SourceFile.id == Image.source_file_id)
-        .outerjoin(Session, Session.id == SourceFile.session_id)
-        .where(Analysis.is_current == 1, SourceFile.state != FileState.SUPERSEDED)
-    )
-    return within(query, scope)
-
-
-def within(query: Select[*Ts], scope: Scope) -> Select[*Ts]:
-    """A query over files and their sessions, restricted to the scope."""
-    if scope.session_uuid is not None:
-        query = query.where(Session.uuid == scope.session_uuid)
-    if scope.sample is not None:
-        query = query.where(Session.sample == scope.sample)
-    if scope.run is not None:
-        query = query.where(Session.run == scope.run)
-    if scope.since is not None:
-        query = query.where(SourceFile.first_seen_at_utc >= scope.since)
-    return query
-
-
-def _shown(scope: Scope) -> Select[int, int]:
-    """Each current analysis once, with the first image in scope that stands for it."""
-    columns = select(Analysis.id.label("analysis_id"), func.min(Image.id).label("image_id"))
-    return in_scope(columns, scope).group_by(Analysis.id)
-
-
-def _result(row: AnyRow) -> Result:
-    size = row.pixel_size_nm
-    return Result(
-        analysis_id=row.analysis_id,
-        micrograph_id=row.micrograph_id,
-        field_of_view_id=row.field_of_view_id,
-        pixel_sha256=row.pixel_sha256,
-        pipeline_fingerprint=row.pipeline_fingerprint,
-        activated_at_utc=row.activated_at_utc,
-        seen_at_utc=row.first_seen_at_utc,
-        in_domain=bool(row.in_domain),
-        suspect=row.suspect is not None,
-        is_sum=bool(row.is_sum),
-        signal_index=row.signal_index,
-        frame_index=row.frame_index,
-        height_nm=None if size is None else row.height_px * size,
-        width_nm=None if size is None else row.width_px * size,
-        size_limit_nm=row.size_limit_nm,
-        particle_count=row.particle_count,
-    )
 
 
 def _resting(

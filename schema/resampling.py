@@ -52,6 +52,21 @@ class FieldBootstrap:
         each = [np.bincount(group, column, self._groups) for column in terms.T]
         return np.asarray(self._drawn @ np.column_stack(each))
 
+    def tallies(
+        self, field: NDArray[np.int64], kind: NDArray[np.integer], kinds: int, weight: Floats
+    ) -> Floats:
+        """(B, K) the weights of each of K kinds of particles, in each resample.
+
+        Args:
+            field: (N,) in [0, F), where each particle lies.
+            kind: (N,) in [0, K).
+            kinds: K.
+            weight: (N,).
+        """
+        both = self._group[field] * kinds + kind
+        table = np.bincount(both, weight, self._groups * kinds).reshape(self._groups, kinds)
+        return np.asarray(self._drawn @ table)
+
     def quantiles(
         self, field: NDArray[np.int64], values: Floats, weight: Floats, shares: tuple[float, ...]
     ) -> Floats:
@@ -71,12 +86,9 @@ class FieldBootstrap:
         cell = np.arange(values.size) * cells // max(values.size, 1)
         ordered, heavy = values[order], weight[order]
         place = np.bincount(cell, ordered * heavy, cells) / np.bincount(cell, heavy, cells)
-        table = np.zeros((self._groups, cells))
-        np.add.at(table, (self._group[field[order]], cell), heavy)
-        found = np.full((self.resamples, len(shares)), np.nan)
-        for row, weights in enumerate(self._drawn @ table):
-            found[row] = quantiles_at(place, weights, shares)
-        return found
+        both = self._group[field[order]] * cells + cell
+        table = np.bincount(both, heavy, self._groups * cells).reshape(self._groups, cells)
+        return _quantiles_of_rows(place, self._drawn @ table, shares)
 
     def interval(self, draws: Floats) -> tuple[float, float] | None:
         """The 95 % interval of a figure from its values in the resamples.
@@ -97,10 +109,39 @@ class FieldBootstrap:
 
 def expanded_tail(fields: int) -> float:
     """The share of resamples beyond either end, for a 95 % interval from so many fields."""
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit
 
-    reach = t.ppf((1 + CONFIDENCE) / 2, fields - 1) * np.sqrt(fields / (fields - 1))
-    return float(norm.sf(reach))
+    reach = stdtrit(fields - 1, (1 + CONFIDENCE) / 2) * np.sqrt(fields / (fields - 1))
+    return float(ndtr(-reach))
+
+
+def _quantiles_of_rows(ordered: Floats, weights: Floats, shares: tuple[float, ...]) -> Floats:
+    """(B, P) what `quantiles_at` gives for each of B rows of weights, all rows at once."""
+    found = np.full((len(weights), len(shares)), np.nan)
+    if ordered.size == 0:
+        return found
+    there = weights > 0
+    rank = np.cumsum(there, axis=1, dtype=np.int32)
+    rows = np.flatnonzero(rank[:, -1] > 0)
+    reached = np.cumsum(weights, axis=1)
+    with np.errstate(invalid="ignore"):
+        middles = (reached - weights / 2) / reached[:, -1:]
+    for place, share in enumerate(shares):
+        below = np.count_nonzero(there & (middles < share), axis=1)[rows]
+        low, high = (
+            _of_rank(rank[rows], np.clip(number, 1, rank[rows, -1]))
+            for number in (below, below + 1)
+        )
+        left, right = middles[rows, low], middles[rows, high]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            part = np.where(high > low, (share - left) / (right - left), 0.0)
+        found[rows, place] = ordered[low] + part * (ordered[high] - ordered[low])
+    return found
+
+
+def _of_rank(rank: NDArray[np.int32], number: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(B,) where the rank of each row first reaches a number."""
+    return np.asarray(np.argmax(rank >= number[:, np.newaxis], axis=1))
 
 
 def quantiles_at(ordered: Floats, weights: Floats, shares: tuple[float, ...]) -> Floats:

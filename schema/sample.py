@@ -1,6 +1,5 @@
 """The regions that one statistic is about, as arrays: where each lies and what it counts."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +80,7 @@ def sample(choice: Choice, particles: Particles) -> Sample:
 def excluded(choice: Choice, particles: Particles) -> dict[str, int]:
     """How many regions do not count, by the reason; one with two reasons has the first."""
     table = particles.table
-    counts = Counter(table["exclusion"].tolist())
+    counts = np.bincount(table["exclusion"], minlength=1 + len(EXCLUSIONS)).tolist()
     found = {name: counts[place] for place, name in enumerate(EXCLUSIONS, 1) if counts[place]}
     inside = _is_inside(table)
     touching = int(np.count_nonzero((table["exclusion"] == 0) & ~inside))

@@ -14,9 +14,11 @@ from daemon.snapshot import (
     Snapshot,
     WatchedFolder,
 )
+from schema.correlation import Drift
 from schema.distribution import Deciles, Estimate, Moments, proportion
 from schema.fits import Fit
 from schema.fractions import Corrected, Fraction
+from schema.outlook import Outlook
 from schema.population import Population
 from schema.records import FileState, LedgerCounts
 
@@ -82,6 +84,13 @@ POPULATION = Population(
     ),
 )
 
+OUTLOOK = Outlook(
+    population=POPULATION,
+    drift_of_median=Drift(rho=-0.45, p_value=0.004, fields=38),
+    drift_of_faults=Drift(rho=0.1, p_value=0.6, fields=38),
+    per_minute=4.2,
+)
+
 RECENT = (
     MicrographLine(
         name="20260301_Au_0042.dm4",
@@ -142,7 +151,8 @@ BUSY = Snapshot(
     rate_per_minute=4.2,
     seconds_since_last=8,
     recent=RECENT,
-    population=POPULATION,
+    outlook=OUTLOOK,
+    outlook_age_seconds=0.0,
     warnings=(
         "no new file in /data/titan/2026-03-01 for 12 min",
         "disk: 4 % free on /var/lib/fringewatch",
@@ -163,24 +173,36 @@ NO_FRACTION = Fraction(
     corrected=Corrected(reason="no observable particle"),
 )
 
+EMPTY = replace(
+    POPULATION,
+    found=0,
+    particles=0,
+    excluded={},
+    class_counts=dict.fromkeys(POPULATION.class_counts, 0),
+    size_limit_nm=None,
+    interval_method="fewer than 5 fields of view: no interval",
+    diameter_nm=Deciles(),
+    moments_nm=Moments(),
+    aspect_ratio=Deciles(),
+    circularity=Deciles(),
+    lognormal=None,
+    size_edges_nm=(),
+    size_histogram=(),
+    observable_fraction=NO_FRACTION,
+    stacking_fault_fraction=NO_FRACTION,
+)
+
 NOTHING_FOUND = replace(
     BUSY,
-    population=replace(
-        POPULATION,
-        found=0,
-        particles=0,
-        excluded={},
-        class_counts=dict.fromkeys(POPULATION.class_counts, 0),
-        size_limit_nm=None,
-        interval_method="fewer than 5 fields of view: no interval",
-        diameter_nm=Deciles(),
-        moments_nm=Moments(),
-        aspect_ratio=Deciles(),
-        circularity=Deciles(),
-        lognormal=None,
-        size_edges_nm=(),
-        size_histogram=(),
-        observable_fraction=NO_FRACTION,
-        stacking_fault_fraction=NO_FRACTION,
+    outlook=Outlook(
+        population=EMPTY,
+        drift_of_median=Drift(reason="fewer than 5 fields of view have particles"),
+        drift_of_faults=Drift(reason="fewer than 5 fields of view have particles"),
+        per_minute=None,
     ),
 )
+
+
+def with_figures(population: Population) -> Snapshot:
+    """The busy afternoon with other figures."""
+    return replace(BUSY, outlook=replace(OUTLOOK, population=population))

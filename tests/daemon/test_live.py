@@ -17,9 +17,16 @@ from daemon.snapshot import CurrentFile, MicrographLine, SessionLine, Snapshot
 from daemon.svg import svg
 from schema.distribution import Deciles, Estimate
 from schema.fractions import Corrected
-from schema.population import Population
+from schema.outlook import Outlook
 from schema.records import FileState, LedgerCounts
-from tests.daemon.snapshots import BUSY, FIRST_SECOND, NOTHING_FOUND, POPULATION
+from tests.daemon.snapshots import (
+    BUSY,
+    FIRST_SECOND,
+    NOTHING_FOUND,
+    OUTLOOK,
+    POPULATION,
+    with_figures,
+)
 
 # Exactly what a terminal of 80 by 24 cells shows, without the blanks at the ends of the lines.
 BUSY_80_24 = """
@@ -36,13 +43,13 @@ BUSY_80_24 = """
      │      ███▁▁▁                  │ M misoriented          263  58 % █████▎
      │      ██████                  │ A agglomeration         31   7 % ▋
      │      ██████                  │ B background             9   2 % ▏
-     │   ▂▂▂██████                  │
-     │   █████████▃▃▃               │
-     │   ████████████               │ fractions, with 95 % intervals
-     │▂▂▂████████████▅▅▅▁▁▁▁▁▁      │ observable fraction 36 % [30–42] 149/412
-     └┬──┬──┬─▲┬──┬──┬──┬─────      │ visible faults among observable particles
-      2  3  4  5  6  7  8   nm      │   classified 38 % [29–48] 57/149
- truncated below 1 nm               │   corrected  21 % [10–33] simulation-based
+     │   ▂▂▂██████                  │ observable fraction 36 % [30–42] 149/412
+     │   █████████▃▃▃               │ visible faults among observable particles
+     │   ████████████               │   classified 38 % [29–48] 57/149
+     │▂▂▂████████████▅▅▅▁▁▁▁▁▁      │   corrected  21 % [10–33] simulation-based
+     └┬──┬──┬─▲┬──┬──┬──┬─────      │ median ±2 %      338 more, about 8 min
+      2  3  4  5  6  7  8   nm      │ faults ±5 points 417 more, about 26 min
+ truncated below 1 nm               │ drift            size down
 ─ left out · 79 of 531 found ───────┴───────────────────────────────────────────
  14 below the size limit · 63 touching the border · 2 outside the model's domain
  ! no new file in /data/titan/2026-03-01 for 12 min
@@ -63,15 +70,15 @@ FIRST_SECOND_80_24 = """
                                     │ M misoriented            0   —
                                     │ A agglomeration          0   —
                                     │ B background             0   —
-                                    │
-                                    │
-                                    │
-                                    │
                                     │ fractions, with 95 % intervals
                                     │ observable fraction — none crystalline
                                     │ visible faults among observable particles
                                     │   classified — none observable yet
                                     │   corrected  — none observable yet
+                                    │ still to be measured
+                                    │ median ±2 %      — no particle yet
+                                    │ faults ±5 points — no particle yet
+                                    │ drift            — no particle yet
 ─ left out ─────────────────────────┴───────────────────────────────────────────
  — nothing analysed yet
 """
@@ -102,6 +109,15 @@ def test_nothing_found_is_a_sentence_not_a_nan() -> None:
     assert "— no particle to measure" in text
     assert "— none observable yet" in text
     assert "nan" not in text.lower()
+
+
+def test_figures_that_are_out_of_date_say_how_old_they_are() -> None:
+    assert "diameter · n 412 · 42 s old" in shown(replace(BUSY, outlook_age_seconds=42.0))
+    assert "old" not in shown(replace(BUSY, outlook_age_seconds=9.0))
+
+
+def test_results_whose_figures_are_not_known_yet_are_being_reckoned() -> None:
+    assert "— being reckoned" in shown(replace(BUSY, outlook=None))
 
 
 def test_a_large_terminal_also_lists_the_latest_files() -> None:
@@ -136,14 +152,14 @@ def test_the_fault_fraction_carries_its_wording_interval_and_what_the_classifier
 def test_a_fraction_without_an_interval_over_fields_has_that_of_wilson() -> None:
     fault = replace(POPULATION.stacking_fault_fraction, by_field=Estimate(value=57 / 149))
     population = replace(POPULATION, stacking_fault_fraction=fault)
-    assert "  classified 38 % [31–46] 57/149" in shown(replace(BUSY, population=population))
+    assert "  classified 38 % [31–46] 57/149" in shown(with_figures(population))
 
 
 def test_a_fraction_that_may_not_be_corrected_says_why() -> None:
     withheld = Corrected(reason="the model was not measured on CuO")
     fault = replace(POPULATION.stacking_fault_fraction, corrected=withheld)
     population = replace(POPULATION, stacking_fault_fraction=fault)
-    text = shown(replace(BUSY, population=population), 120, 40)
+    text = shown(with_figures(population), 120, 40)
     assert "  corrected  — the model was not measured on CuO" in text
 
 
@@ -153,18 +169,18 @@ def test_few_fields_of_view_have_a_median_without_interval() -> None:
         diameter_nm=Deciles(d50=Estimate(value=4.8)),
         interval_method="fewer than 5 fields of view: no interval",
     )
-    text = shown(replace(BUSY, population=population))
+    text = shown(with_figures(population))
     assert "▲ median 4.80 nm · fewer than 5 f" in text
 
 
 def test_particles_without_a_class_are_counted_too() -> None:
     population = replace(POPULATION, unclassified=12)
-    assert "12 more without a class" in shown(replace(BUSY, population=population), 120, 40)
+    assert "12 more without a class" in shown(with_figures(population), 120, 40)
 
 
 def test_every_particle_of_one_class_is_a_hundred_percent() -> None:
     only = dict.fromkeys(POPULATION.class_counts, 0) | {"misoriented": 3}
-    text = shown(replace(BUSY, population=replace(POPULATION, class_counts=only)))
+    text = shown(with_figures(replace(POPULATION, class_counts=only)))
     assert "M misoriented            3 100 % █" in text
 
 
@@ -198,7 +214,7 @@ counts = st.integers(0, 10**7)
     done=counts,
     pending=counts,
     messages=st.lists(names, max_size=8),
-    population=st.sampled_from([None, POPULATION, NOTHING_FOUND.population]),
+    outlook=st.sampled_from([None, OUTLOOK, NOTHING_FOUND.outlook]),
     unicode=st.booleans(),
 )
 def test_the_view_is_never_larger_than_its_terminal(
@@ -208,7 +224,7 @@ def test_the_view_is_never_larger_than_its_terminal(
     done: int,
     pending: int,
     messages: list[str],
-    population: Population | None,
+    outlook: Outlook | None,
     unicode: bool,
 ) -> None:
     snapshot = replace(
@@ -217,7 +233,7 @@ def test_the_view_is_never_larger_than_its_terminal(
         recent=(MicrographLine(name=name, state=FileState.DONE, particles=done),) * 5,
         session=SessionLine(name=name, sample=name, run=name),
         ledger=LedgerCounts(seen=done + pending, done=done, pending=pending),
-        population=population,
+        outlook=outlook,
         warnings=tuple(messages),
     )
     text = lines(snapshot, width, height, unicode=unicode)

@@ -12,6 +12,7 @@ from daemon.onlooker import Eyes
 from daemon.snapshot import Moment
 from schema import engine as database
 from schema import ledger
+from schema.population import Population
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
 from tests.daemon.results import STRANGE, done, seen, session
@@ -37,6 +38,13 @@ def eyes(owner: Engine, state: StateFolder, hands: Hands) -> Eyes:
     return Eyes(database.reader(state.database), state, hands.clock)
 
 
+def figures(eyes: Eyes) -> Population:
+    """What is shown once it was reckoned."""
+    eyes.look(None)
+    eyes.reckoner.turn()
+    return eyes.look(None).population
+
+
 def test_an_empty_state_is_an_empty_picture(eyes):
     snapshot = eyes.look(None)
     assert snapshot.ledger.seen == 0
@@ -57,6 +65,8 @@ def test_a_picture_has_session_files_and_population(eyes, owner, hands):
     with owner.begin() as connection:
         ledger.refuse(connection, refused, "spectrum", "This is a spectrum.", NOW)
     hands.seconds = 60.0
+    eyes.look(None)
+    eyes.reckoner.turn()
     snapshot = eyes.look(None)
     assert (snapshot.session.name, snapshot.session.sample) == ("morning", "Au")
     assert (snapshot.ledger.done, snapshot.ledger.refused) == (1, 1)
@@ -72,38 +82,16 @@ def test_a_picture_has_session_files_and_population(eyes, owner, hands):
 
 def test_the_population_is_of_the_open_session(eyes, owner, hands):
     done(owner, b"/data/a.dm4", "1", session(owner, "morning", 1))
-    assert eyes.look(None).population.particles == 2
+    assert figures(eyes).particles == 2
     session(owner, "evening", 2)
-    hands.seconds = 5.0
-    assert eyes.look(None).population.particles == 0
+    assert eyes.look(None).population is None  # never those of another session
+    assert figures(eyes).particles == 0
 
 
-def test_the_population_is_reckoned_at_most_every_two_seconds(eyes, owner, hands):
+def test_whoever_looks_does_not_wait_for_figures(eyes, owner):
     done(owner, b"/data/a.dm4", "1")
-    first = eyes.look(None).population
-    done(owner, b"/data/b.dm4", "2")
-    hands.seconds = 1.0
-    assert eyes.look(None).population is first
-    hands.seconds = 2.5
-    assert eyes.look(None).population.particles == 4
-
-
-def test_a_file_analysed_anew_is_seen_though_as_many_are_done(eyes, owner, hands):
-    done(owner, b"/data/a.dm4", "1")
-    first = eyes.look(None).population
-    with owner.begin() as connection:
-        ledger.reopen(connection, [1], now=NOW)
-        ledger.begin(connection, 1, "boot", 1, NOW)
-        ledger.finish(
-            connection,
-            1,
-            file_sha256="a" * 64,
-            content_sha256=None,
-            suspect=None,
-            now=NOW + timedelta(seconds=3),
-        )
-    hands.seconds = 5.0
-    assert eyes.look(None).population is not first
+    assert eyes.look(None).population is None
+    assert figures(eyes).particles == 2
 
 
 def test_a_daemon_in_another_process_tells_its_warnings(eyes, state):

@@ -1,9 +1,7 @@
 """What the reporting commands print: for people and for programs, the same numbers."""
 
-import csv
 import json
 import os
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -14,7 +12,7 @@ from daemon.errors import DaemonError, Exit, Misused
 from daemon.lock import owned
 from daemon.notices import Notices
 from daemon.selection import Selection
-from schema import ledger, queries
+from schema import ledger
 from schema.records import CLASS_NAMES
 from schema.state import StateFolder
 from tests.daemon.moments import NOW
@@ -148,47 +146,6 @@ def test_a_name_that_two_sessions_bear_is_misuse(measured, config):
     session(measured, "morning", 3)
     with pytest.raises(Misused, match=r"several sessions.*000000000001, .*000000000003"):
         reporting.summary(config, Selection(session="morning"), as_json=True)
-
-
-def rows_of(path: Path) -> list[list[str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.reader(stream))
-
-
-def test_an_export_has_the_columns_of_the_view_and_a_row_for_each_particle(
-    measured, config, tmp_path
-):
-    target = tmp_path / "particles.csv"
-    reporting.export(config, EVERYTHING, target)
-    header, *rows = rows_of(target)
-    with measured.begin() as connection:
-        assert tuple(header) == queries.view_columns(connection, "current_particle")
-    assert len(rows) == 6
-    diameters = [float(row[header.index("equivalent_diameter_nm")]) for row in rows]
-    assert sorted(diameters) == [0.5, 0.5, 5.0, 5.0, 6.0, 6.0]
-    assert {row[header.index("session")] for row in rows} == {"morning", "evening"}
-
-
-def test_an_export_is_of_what_was_chosen(measured, config, tmp_path):
-    reporting.export(config, EVERYTHING | {"session": "morning"}, tmp_path / "a.csv")
-    assert len(rows_of(tmp_path / "a.csv")) == 1 + 3
-
-
-def test_an_exported_name_is_one_line_of_text(owner, config, tmp_path):
-    done(owner, STRANGE, "3")
-    reporting.export(config, EVERYTHING, tmp_path / "a.csv")
-    header, *rows = rows_of(tmp_path / "a.csv")
-    assert {row[header.index("path")] for row in rows} == {r"/data/\xff two\x0alines \x1b[31m.dm4"}
-
-
-def test_an_export_can_go_to_standard_output(measured, config, capsys):
-    reporting.export(config, EVERYTHING, Path("-"))
-    assert len(printed(capsys).splitlines()) == 7
-
-
-def test_an_export_that_cannot_be_written_is_said_so(measured, config, tmp_path):
-    with pytest.raises(DaemonError, match=r"cannot write .*: No such file or directory"):
-        reporting.export(config, EVERYTHING, tmp_path / "nowhere" / "a.csv")
 
 
 def test_sessions_are_listed_with_their_times(measured, config, capsys):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from daemon.errors import Misused
 from daemon.selection import Selection, moment, selecting
 from schema.choice import DEFAULT_RULES, SIZE_CLASSES
+from schema.scope import Scope
 from tests.daemon.results import session
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -39,6 +40,7 @@ def chosen(*words: str) -> Selection:
 def test_without_options_everything_counts_by_the_default_rules():
     assert chosen() == Selection()
     assert chosen().rules == DEFAULT_RULES
+    assert chosen().classes is None
 
 
 def test_every_option_reaches_the_selection():
@@ -51,6 +53,7 @@ def test_every_option_reaches_the_selection():
     assert found.since == datetime(2026, 11, 27, 14, 0, tzinfo=UTC)
     rules = found.rules
     assert (rules.min_nm, rules.max_nm, rules.size_classes) == (4.0, 6.0, ("stacking_fault",))
+    assert found.classes == ("stacking_fault",)
     assert rules.every_frame and rules.out_of_domain and rules.suspect
     assert not rules.border_weights
 
@@ -113,6 +116,12 @@ def test_a_session_is_found_by_name_or_uuid_and_never_guessed(owner):
         assert Selection(session=uuid).scope(connection).session_uuid == uuid
         with pytest.raises(Misused, match="there is no session 'noon'"):
             Selection(session="noon").scope(connection)
+
+
+def test_every_criterion_of_files_reaches_the_database(owner):
+    found = Selection(sample="Au", run="7", since=NOW)
+    with owner.begin() as connection:
+        assert found.scope(connection) == Scope(sample="Au", run="7", since=NOW)
 
 
 def test_words_say_what_was_chosen():

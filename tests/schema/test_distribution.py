@@ -127,6 +127,16 @@ def test_no_size_has_no_edges():
     assert nice_edges(np.empty(0)).size == 0
 
 
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilsons_interval_is_that_of_scipy(counts):
+    from scipy.stats import binomtest
+
+    found = proportion(*counts)
+    theirs = binomtest(*counts).proportion_ci(0.95, method="wilson")
+    assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=1e-12)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
 def test_the_calibration_widens_an_interval_as_squares_add():
     found = with_calibration(Estimate(value=10.0, low=9.7, high=10.3), 0.04)
     assert (found.low, found.high) == (pytest.approx(9.5), pytest.approx(10.5))  # 3-4-5

@@ -5,9 +5,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from schema import engine, ledger, queries, sessions
-from schema.queries import Scope
+from schema import engine, gathering, ledger, queries, sessions
+from schema.gathering import gathered
 from schema.records import CLASS_NAMES, FileState
+from schema.scope import Scope
 from schema.statement import statement
 from tests.schema.examples import MORNING, NOW, arrival, done, particle, result, see
 
@@ -17,7 +18,7 @@ LATER = NOW + timedelta(minutes=5)
 def test_the_population_is_of_what_lies_in_the_database(connection):
     done(connection, "a.dm4", result("a", (particle(1, 4.0), particle(2, 6.0))))
     done(connection, "b.dm4", result("b", (particle(1, 8.0, particle_class="stacking_fault"),)))
-    found = queries.population(connection, rng=np.random.default_rng(0))
+    found = gathered(connection).population(np.random.default_rng(0))
     assert (found.particles, found.fields_of_view) == (3, 2)
     # A particle of 6 nm in a field of 82 nm stands for 1.16 particles, one of 4 nm for 1.11.
     assert found.diameter_nm.d50.value == pytest.approx(6.0, rel=0.02)
@@ -27,13 +28,13 @@ def test_the_population_is_of_what_lies_in_the_database(connection):
 
 
 def test_an_empty_database_has_an_empty_population(connection):
-    assert queries.population(connection).found == 0
+    assert gathered(connection).population().found == 0
 
 
 def test_copies_count_once(connection):
     for name in ("a.dm4", "copy.dm4", "again.dm4"):
         done(connection, name, result("same", (particle(),)))
-    found = queries.population(connection)
+    found = gathered(connection).population()
     assert (found.found, found.particles) == (1, 1)
 
 
@@ -41,26 +42,26 @@ def test_identical_pixels_of_another_calibration_count_once_and_are_named(connec
     done(connection, "a.dm4", result("same", (particle(),)))
     other = result("same", (particle(),), image_changes={"pixel_size_nm": 0.03})
     done(connection, "resaved.dm4", other)
-    found = queries.population(connection)
+    found = gathered(connection).population()
     assert (found.particles, found.excluded) == (1, {"identical_pixels": 1})
 
 
 def test_a_changed_file_takes_its_old_particles_out_of_the_population(connection):
     done(connection, "a.dm4", result("before", (particle(), particle(2))))
     see(connection, arrival("a.dm4", size_bytes=2))
-    assert queries.population(connection).found == 0
+    assert gathered(connection).population().found == 0
 
 
 def test_an_archived_raw_file_keeps_its_particles(connection):
     done(connection, "a.dm4", result(particles=(particle(),)))
     ledger.mark_absent(connection, b"/data", set())
-    assert queries.population(connection).particles == 1
+    assert gathered(connection).population().particles == 1
 
 
 def test_an_uncalibrated_micrograph_is_counted_outside(connection):
     unknown = {"pixel_size_nm": None, "pixel_size_source": "unknown"}
     done(connection, "a.png", result(particles=(particle(1, None),), image_changes=unknown))
-    found = queries.population(connection)
+    found = gathered(connection).population()
     assert (found.particles, found.excluded) == (0, {"uncalibrated": 1})
 
 
@@ -76,28 +77,28 @@ def test_an_uncalibrated_micrograph_is_counted_outside(connection):
 def test_a_scope_restricts_population_and_export_alike(connection, session_id, scope):
     done(connection, "a.dm4", result("a", (particle(),)), session_id=session_id)
     done(connection, "b.dm4", result("b", (particle(),)))
-    assert queries.population(connection, scope).particles == 1
+    assert gathered(connection, scope).population().particles == 1
     assert len(list(queries.export_rows(connection, scope))) == 1
     assert len(list(queries.export_rows(connection, scope, "current_micrograph"))) == 1
-    assert queries.population(connection, Scope(sample="Au")).found == 0
+    assert gathered(connection, Scope(sample="Au")).population().found == 0
 
 
 def test_a_copy_counts_in_the_session_it_was_seen_in(connection, session_id):
     done(connection, "a.dm4", result("a", (particle(),)))
     done(connection, "copy.dm4", result("a", (particle(),)), session_id=session_id)
     here = Scope(session_uuid=MORNING.uuid)
-    assert queries.population(connection, here).particles == 1
+    assert gathered(connection, here).population().particles == 1
     assert len(list(queries.export_rows(connection, here))) == 1
 
 
 def test_since_means_when_the_file_was_first_seen(connection):
     done(connection, "a.dm4", result(particles=(particle(),)))
-    assert queries.population(connection, Scope(since=NOW)).found == 1
-    assert queries.population(connection, Scope(since=LATER)).found == 0
+    assert gathered(connection, Scope(since=NOW)).population().found == 1
+    assert gathered(connection, Scope(since=LATER)).population().found == 0
 
 
 def test_statistics_read_one_row_a_result_and_no_particle(connection):
-    plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + queries._PACKED, ("[1]",)).all()
+    plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + gathering._PACKED, ("[1]",)).all()
     assert any("SEARCH analysis_summary USING INTEGER PRIMARY KEY" in row[3] for row in plan)
     assert not any("particle" in row[3] for row in plan)
 
@@ -122,7 +123,7 @@ def test_the_material_of_a_session_decides_whether_its_fractions_are_corrected(c
         done(connection, f"{number}.dm4", made, session_id=session_id)
 
     def corrected(number):
-        found = queries.population(connection, Scope(session_uuid=f"{number}" * 36))
+        found = gathered(connection, Scope(session_uuid=f"{number}" * 36)).population()
         return found.stacking_fault_fraction.corrected
 
     assert corrected(0).value is not None
@@ -142,7 +143,7 @@ def test_a_calibration_is_as_sure_as_its_least_sure_session_and_unknown_if_one_i
         )
         session_id = sessions.start(connection, named)
         done(connection, f"{number}.dm4", result(str(number)), session_id=session_id)
-    found = queries.population(connection)
+    found = gathered(connection).population()
     assert found.pixel_size_uncertainty == expected
     assert (statement(found)["calibration"] is None) == (expected is None)
 
@@ -213,8 +214,8 @@ def test_features_stand_in_the_order_of_the_regions_they_are_of(connection):
     first = done(connection, "a.dm4", result("a", (particle(2, 4.0), particle(1, 6.0))))
     second = done(connection, "b.dm4", result("b", (particle(1, 8.0), particle(2, None))))
     ids = [*second, *first]
-    columns, regions = queries._features(connection, ids), queries.particles(connection, ids)
-    assert columns.shape == (4, len(queries.RANKED))
-    sizes = columns[:, queries.RANKED.index("equivalent_diameter_nm")]
+    columns, regions = gathering._features(connection, ids), gathering.particles(connection, ids)
+    assert columns.shape == (4, len(gathering.RANKED))
+    sizes = columns[:, gathering.RANKED.index("equivalent_diameter_nm")]
     assert np.array_equal(sizes, regions.table["diameter_nm"], equal_nan=True)
-    assert queries._features(connection, []).shape == (0, len(queries.RANKED))
+    assert gathering._features(connection, []).shape == (0, len(gathering.RANKED))

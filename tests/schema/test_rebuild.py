@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from schema import queries, standing
+from schema import gathering, queries, standing
 from schema.rebuild import rebuild
 from schema.records import FileState, ResultRecord
 from schema.state import StateFolder, prepare
@@ -58,7 +58,7 @@ def test_a_file_with_some_of_its_results_keeps_them_and_has_its_turn(connection,
         leave(state, frame(index), results)
     assert rebuild(connection, state).results == len(there)
     assert state_of_the_file(connection) is FileState.READY
-    assert len(queries.results(connection)) == len(there)
+    assert len(gathering.results(connection)) == len(there)
 
 
 @pytest.mark.parametrize("sizes_nm", [(0.04, 0.02), (0.02, 0.04)])

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 
-from schema.resampling import FieldBootstrap, expanded_tail, quantiles_at
+from schema.resampling import (
+    FieldBootstrap,
+    _quantiles_of_rows,
+    expanded_tail,
+    quantiles_at,
+)
 
 sizes = arrays(np.float64, st.integers(1, 60), elements=st.floats(0.1, 1000))
 
@@ -121,6 +126,25 @@ def test_cells_of_many_particles_move_no_quantile_by_more_than_a_cell(particles,
     exact = np.array([quantiles_at(values[order], row * weight[order], shares) for row in times])
     assert found == pytest.approx(exact, abs=cell_nm)
     assert np.mean(found - exact) == pytest.approx(0, abs=cell_nm / 10)
+
+
+@given(st.integers(1, 12), st.integers(1, 30), st.integers(0, 2**32 - 1))
+def test_rows_of_weights_have_the_quantiles_of_each_row_alone(rows, count, seed):
+    rng = np.random.default_rng(seed)
+    values = np.sort(rng.integers(0, 8, count).astype(float))  # some are equal
+    weights, shares = rng.uniform(0.1, 4, (rows, count)), (0.0, 0.1, 0.5, 0.9, 1.0)
+    weights[rng.random((rows, count)) < rng.random()] = 0.0
+    each = np.array([quantiles_at(values, row, shares) for row in weights])
+    assert _quantiles_of_rows(values, weights, shares) == pytest.approx(each, abs=1e-9, nan_ok=True)
+
+
+def test_particles_of_each_kind_are_summed_as_if_each_kind_stood_alone():
+    rng = np.random.default_rng(6)
+    field, kind = rng.integers(0, 9, 300), rng.integers(0, 4, 300)
+    weight = rng.uniform(1, 2, 300)
+    found = bootstrap(9, 40).tallies(field, kind, 5, weight)  # no particle is of the fifth
+    alone = bootstrap(9, 40).sums(field, np.eye(5)[kind] * weight[:, np.newaxis])
+    assert found == pytest.approx(alone)
 
 
 def test_fewer_than_five_fields_have_no_interval():

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select
 
 from analysis.regions import RegionFlag
-from schema import queries
+from schema import gathering
 from schema.errors import StoreError
 from schema.records import CLASS_NAMES
 from schema.summaries import EXCLUSIONS, PACKED, summarise, unpacked
@@ -70,6 +70,6 @@ def test_the_row_is_written_with_its_result_and_read_by_the_statistics(connectio
     rows = connection.execute(query.order_by(AnalysisSummary.analysis_id)).all()
     assert [len(row.packed) for row in rows] == [5 * PACKED.itemsize, 0]
     assert [row.particle_count for row in rows] == [5, 0]
-    found = queries.particles(connection, [ids[1], ids[0]])
+    found = gathering.particles(connection, [ids[1], ids[0]])
     assert found.result.tolist() == [1] * 5
     assert found.table["diameter_nm"][0] == 4.0
