@@ -13,6 +13,10 @@ from daemon.arguments import BundleOption, ConfigOption, JsonOption, PixelSizeOp
 from daemon.bundle_commands import bundle_app
 from daemon.errors import DaemonError, Exit, Misused
 from daemon.evaluate_command import evaluate
+from daemon.export_command import export
+from daemon.overlays_command import overlays
+from daemon.query_command import query
+from daemon.report_command import report
 from daemon.selection import Selection, selecting
 from daemon.training_commands import simulate, train_app
 
@@ -35,9 +39,6 @@ app.add_typer(bundle_app, name="bundle")
 
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Segment images outside the model's domain, marked so.")
-]
-SessionNameOption = Annotated[
-    str | None, typer.Option("--session", help="Only this session (name or uuid).")
 ]
 SampleOption = Annotated[str | None, typer.Option("--sample", help="What lies on the grid.")]
 MaterialOption = Annotated[
@@ -81,6 +82,10 @@ def watch(
     pixel_size_nm: PixelSizeOption = None,
     force: ForceOption = False,
     bundle: BundleOption = None,
+    overlays: Annotated[
+        Path | None,
+        typer.Option("--overlays", metavar="DIR", help="Draw a picture of each result there."),
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Log lines, no live view.")] = False,
     session: Annotated[
         str | None, typer.Option("--session", help="Start a session of this name.")
@@ -97,7 +102,13 @@ def watch(
     from daemon.options import settings
 
     chosen = settings(
-        config, state, folders or [], pixel_size_nm=pixel_size_nm, force=force, bundle=bundle
+        config,
+        state,
+        folders or [],
+        pixel_size_nm=pixel_size_nm,
+        force=force,
+        bundle=bundle,
+        overlays=overlays,
     )
     about = _session_values(
         session,
@@ -201,23 +212,6 @@ def summary(
 
 
 @app.command()
-def export(
-    target: Annotated[Path, typer.Argument(metavar="FILE.csv", help="`-` is standard output.")],
-    state: StateOption = None,
-    config: ConfigOption = None,
-    session: SessionNameOption = None,
-    sample: SampleOption = None,
-    run: RunOption = None,
-) -> None:
-    """Write every particle as a row of a CSV file."""
-    from daemon import reporting
-    from daemon.options import settings
-
-    chosen = {"session": session, "sample": sample, "run": run}
-    reporting.export(settings(config, state, []), chosen, target)
-
-
-@app.command()
 def retry(
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...")] = None,
     state: StateOption = None,
@@ -309,9 +303,13 @@ def demo(
     raise typer.Exit(run_demo(folder, micrographs))
 
 
+app.command()(query)
+app.command()(export)
+app.command()(overlays)
 app.command()(simulate)
 app.add_typer(train_app, name="train")
 app.command()(evaluate)
+app.command()(report)
 
 
 @session_app.command("start")
