@@ -20,12 +20,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from daemon import config as configuration
 from daemon import reporting
+from daemon.drawing import draw_all
 from daemon.errors import DaemonError, Exit, Misused
-from daemon.gallery import write_gallery
 from daemon.microscope import CORRUPT_NAME, microscope_process
 from daemon.reading import open_for_reading
 from daemon.selection import Selection
-from schema import queries, standing
+from schema import standing
 from schema.records import LedgerCounts
 
 MARKER = ".fringewatch-demo"
@@ -41,6 +41,9 @@ folder = "state"
 
 [[watch]]
 folder = "microscope"
+
+[overlays]
+folder = "overlays"
 
 [log]
 format = "text"
@@ -221,8 +224,7 @@ def _tell(stage: Stage, seconds: float) -> None:
     state, engine = open_for_reading(stage.state)
     with engine.begin() as connection:
         counts = standing.counts(connection)
-        found = queries.micrographs(connection)
-    pictures = write_gallery(state.path, found, stage.overlays)
+    pictures = draw_all(state, config, stage.overlays)  # those that the daemon had no time for
     typer.echo(f"\nAll worked off in {seconds:.0f} s. The population, as `fringewatch summary`:\n")
     reporting.summary(config, Selection(), as_json=False)
     typer.echo(f"""
@@ -231,4 +233,4 @@ nothing else was held up by it: `fringewatch status --state {stage.state}`.
 
 database  {state.database}
 masks     {state.masks}
-overlays  {stage.overlays} ({len(pictures)} pictures)""")
+overlays  {stage.overlays} ({pictures} pictures)""")

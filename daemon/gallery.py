@@ -1,60 +1,52 @@
-"""Overlay pictures of the micrographs of a state folder, one PNG for each analysed frame."""
+"""A micrograph as it was analysed: its pixels, and what was found in it."""
 
-import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from analysis.errors import AnalysisError
+from numpy.typing import NDArray
+
 from analysis.micrograph import Micrograph
-from analysis.readers import read_micrographs
-from daemon.overlay import write_overlay
 from schema import masks
 from schema.errors import MaskFileError
-from schema.queries import MicrographRow
 
-log = logging.getLogger(__name__)
+OTHER_IMAGE = "the raw file no longer holds this image"
 
 
-def write_gallery(
-    state_folder: Path, micrographs: Sequence[MicrographRow], folder: Path
-) -> list[Path]:
-    """Write the overlays of these micrographs into a folder; the files that were written.
+class NoPicture(Exception):
+    """The masks of a micrograph are gone, or its raw file is no longer what was analysed."""
 
-    A micrograph whose raw file is gone or changed has none, and a log line says so.
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pictured:
+    """A micrograph as it was analysed.
+
+    `image` (H, W) real; `labels` (H, W) integer, 0 is background; `classes` of the labels.
+    """
+
+    image: NDArray[Any]
+    labels: NDArray[Any]
+    classes: Mapping[int, str | None]
+    pixel_size_nm: float | None
+
+
+def outlined(micrograph: Micrograph, mask: Path) -> Pictured:
+    """A micrograph just read, and what its mask file says was found in it.
 
     Raises:
-        OSError: the folder cannot be written to.
+        NoPicture: nothing was segmented, the masks are gone, or are those of another image.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for row in micrographs:
-        if not row.segmented or row.mask_path is None:
-            continue
-        mask = state_folder / row.mask_path
-        path = folder / f"{mask.stem}.png"
-        try:
-            _write_one(mask, _frame(row), path)
-        except (AnalysisError, MaskFileError, FileNotFoundError, LookupError) as error:
-            log.warning("no overlay of %s: %s", os.fsdecode(row.path), error)
-            continue
-        written.append(path)
-    return written
-
-
-def _write_one(mask: Path, micrograph: Micrograph, path: Path) -> None:
-    record = masks.read_record(mask)
-    labels = masks.read_labels(mask)
+    try:
+        record = masks.read_record(mask)
+        labels = masks.read_labels(mask)
+    except MaskFileError as error:
+        raise NoPicture(str(error)) from error
     if labels is None or micrograph.pixel_sha256 != record.image.pixel_sha256:
-        raise LookupError("the raw file no longer holds this image")
-    classes = {particle.label: particle.particle_class for particle in record.particles}
-    write_overlay(path, micrograph.image, labels, classes, record.image.pixel_size_nm)
-
-
-def _frame(row: MicrographRow) -> Micrograph:
-    """The one image of the raw file that the row is about."""
-    for micrograph in read_micrographs(Path(os.fsdecode(row.path))):
-        source = micrograph.source
-        if (source.signal_index, source.frame_index) == (row.signal_index, row.frame_index):
-            return micrograph
-    raise LookupError("the raw file no longer holds this image")
+        raise NoPicture(OTHER_IMAGE)
+    return Pictured(
+        image=micrograph.image,
+        labels=labels,
+        classes={particle.label: particle.particle_class for particle in record.particles},
+        pixel_size_nm=record.image.pixel_size_nm,
+    )

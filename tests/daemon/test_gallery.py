@@ -1,50 +1,44 @@
-"""Overlays of a state folder whose raw files or masks are no longer what they were."""
+"""A micrograph as it was analysed, from its pixels and from masks that may have changed since."""
 
-import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sqlalchemy import Engine
 
-from daemon.gallery import write_gallery
-from schema.queries import MicrographRow
-
-
-def row(path: Path, mask_path: str | None, segmented: bool = True) -> MicrographRow:
-    return MicrographRow(
-        micrograph_id=1,
-        path=os.fsencode(path),
-        signal_index=0,
-        frame_index=None,
-        state="done",
-        width_px=64,
-        height_px=64,
-        pixel_size_nm=0.02,
-        pixel_size_source="file",
-        imaging_mode="TEM",
-        in_domain=segmented,
-        domain_reason=None,
-        segmented=segmented,
-        scale_assumed=False,
-        suspect=None,
-        particle_count=1,
-        mask_path=mask_path,
-        error_code=None,
-        error_message=None,
-    )
+from analysis.readers import read_micrographs
+from daemon.gallery import NoPicture, outlined
+from schema.state import StateFolder
+from tests.daemon.outlined import PIXEL_SIZE_NM, analysed, disc, labels, series, single
 
 
-def test_a_raw_file_that_is_gone_has_no_picture_and_a_log_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    gone = row(tmp_path / "archived.tif", "masks/undated/a-0123456789ab.h5")
-    assert write_gallery(tmp_path, [gone], tmp_path / "overlays") == []
-    assert "no overlay of" in caplog.text
-    assert list((tmp_path / "overlays").iterdir()) == []
+def test_pixels_and_particles_are_those_of_the_analysis(
+    owner: Engine, state: StateFolder, folder: Path
+):
+    path = series(folder / "a.mrc", 2)
+    _, found = analysed(owner, state, path)
+    _, micrograph = read_micrographs(path)
+    second = outlined(micrograph, state.path / found.analysis.mask_path)
+    assert np.array_equal(second.image, disc(1))
+    assert np.array_equal(second.labels, labels())
+    assert second.classes == {1: "stacking_fault"}
+    assert second.pixel_size_nm == PIXEL_SIZE_NM
 
 
-def test_what_was_not_segmented_has_no_picture(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    outside = row(tmp_path / "survey.tif", None, segmented=False)
-    assert write_gallery(tmp_path, [outside], tmp_path / "overlays") == []
-    assert caplog.text == ""
+def test_other_pixels_than_those_that_were_analysed_have_no_picture(
+    owner: Engine, state: StateFolder, folder: Path
+):
+    (found,) = analysed(owner, state, single(folder / "a.tif", 1))
+    (other,) = read_micrographs(single(folder / "b.tif", 2))
+    with pytest.raises(NoPicture, match="no longer holds this image"):
+        outlined(other, state.path / found.analysis.mask_path)
+
+
+def test_masks_that_are_gone_show_nothing(owner: Engine, state: StateFolder, folder: Path):
+    path = single(folder / "a.tif", 1)
+    (found,) = analysed(owner, state, path)
+    mask = state.path / found.analysis.mask_path
+    mask.unlink()
+    (micrograph,) = read_micrographs(path)
+    with pytest.raises(NoPicture, match="damaged or no mask file"):
+        outlined(micrograph, mask)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from daemon.overlay import overlay, scale_bar_nm, write_overlay
+from daemon.outlines import scale_bar_nm, write_picture
+from daemon.overlay import overlay
 from daemon.palette import CLASS_MARKS
 
 SIDE_PX = 600
@@ -105,9 +106,14 @@ def test_labels_of_another_shape_are_an_error() -> None:
         overlay(noise(), np.zeros((10, 10), dtype=np.uint16), {}, 0.02)
 
 
-def test_the_file_is_a_png_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    write_overlay(tmp_path / "a.png", noise(), disc((300, 300), 80).astype(np.uint16), {}, 0.02)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-    read_back = cv2.imread(str(tmp_path / "a.png"))
+@pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("a.jpg", b"\xff\xd8\xff")])
+def test_the_file_is_what_its_suffix_says_and_leaves_nothing_beside_it(
+    tmp_path: Path, name: str, magic: bytes
+) -> None:
+    picture = overlay(noise(), disc((300, 300), 80).astype(np.uint16), {}, 0.02)
+    write_picture(tmp_path / name, picture)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes().startswith(magic)
+    read_back = cv2.imread(str(tmp_path / name))
     assert read_back is not None
-    assert read_back.shape[1] == SIDE_PX
+    assert read_back.shape == picture.shape

@@ -1,0 +1,172 @@
+"""The painter child: draws the overlay pictures of one raw file after the other.
+
+A raw file is read here a second time, so what holds for the parser holds for it: only a copy in its
+own folder is read, limits are set by the kernel, what it says is JSON, and whatever a file does to
+it costs a picture and nothing else.
+"""
+
+import json
+import logging
+import resource
+import traceback
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from analysis.errors import AnalysisError
+from analysis.micrograph import Micrograph
+from analysis.readers import ReadLimits, read_micrographs
+from schema.serial import from_json, to_json
+
+MAX_OPEN_FILES = 256
+LARGEST_PICTURE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class PainterLimits:
+    """What the painter may use, and the largest file it reads."""
+
+    decoded_bytes: int
+    side_px: int
+    frames: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOrder:
+    """One picture: of which frame, with which masks, and the file it becomes, PNG or JPEG.
+
+    `label`: of the particle to be cut out; None is the whole micrograph. `side_px`: of it, at most.
+    """
+
+    signal_index: int
+    frame_index: int | None
+    masks: Path
+    picture: Path
+    label: int | None = None
+    side_px: int = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintRequest:
+    """Draw pictures of this spooled file, each beside it."""
+
+    primary: Path
+    orders: tuple[PictureOrder, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureDone:
+    """One order, by its place: drawn where there is no reason why not."""
+
+    number: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintEnd:
+    """Nothing more comes of this file; `reason` says why of what was not reported.
+
+    `passes`: it may go better another time.
+    """
+
+    reason: str | None = None
+    passes: bool = False
+
+
+Message = PictureDone | PaintEnd
+_KINDS: Mapping[str, type[Message]] = {kind.__name__: kind for kind in (PictureDone, PaintEnd)}
+
+
+def encoded(message: Message) -> bytes:
+    """What the painter says, as JSON: it has read files from outside."""
+    return f'{{"{type(message).__name__}":{to_json(message)}}}'.encode("ascii")
+
+
+def decoded(data: bytes) -> Message:
+    """The message.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        ((name, plain),) = json.loads(data).items()
+        return from_json(_KINDS[name], json.dumps(plain))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"no message of a painter: {error}") from error
+
+
+def painter_main(connection: Connection, limits: PainterLimits) -> None:
+    """Serve requests until the pipe closes."""
+    import cv2  # here, so that only this process pays for what draws
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong comes as an exception
+    cv2.setNumThreads(1)
+    read = ReadLimits(
+        decoded_bytes=limits.decoded_bytes, side_px=limits.side_px, frames=limits.frames
+    )
+    for name, most in {
+        resource.RLIMIT_AS: limits.memory_bytes,
+        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
+        resource.RLIMIT_FSIZE: LARGEST_PICTURE_BYTES,
+        resource.RLIMIT_CORE: 0,
+    }.items():
+        resource.setrlimit(name, (most, most))
+    while True:
+        request = connection.recv()
+        try:
+            for done in _drawn(request, read):
+                connection.send_bytes(encoded(done))
+            end = PaintEnd()
+        except Exception as error:  # noqa: BLE001 - a bug must not end the service
+            end = _failure(error)
+        connection.send_bytes(encoded(end))
+
+
+def _failure(error: Exception) -> PaintEnd:
+    if isinstance(error, AnalysisError):
+        return PaintEnd(reason=str(error))
+    if isinstance(error, OSError | MemoryError):
+        return PaintEnd(reason=f"{type(error).__name__}: {error}", passes=True)
+    return PaintEnd(reason="".join(traceback.format_exception(error)))
+
+
+def _drawn(request: PaintRequest, limits: ReadLimits) -> Iterator[PictureDone]:
+    """Each order once, in the order of the frames; those at the end have no frame any more."""
+    waiting: dict[tuple[int, int | None], list[int]] = defaultdict(list)
+    for number, order in enumerate(request.orders):
+        waiting[order.signal_index, order.frame_index].append(number)
+    for micrograph in read_micrographs(request.primary, limits):
+        source = micrograph.source
+        for number in waiting.pop((source.signal_index, source.frame_index), ()):
+            yield PictureDone(number=number, reason=_draw(micrograph, request.orders[number]))
+        if not waiting:
+            return
+    for numbers in waiting.values():
+        for number in numbers:
+            yield PictureDone(number=number, reason="the raw file no longer holds this image")
+
+
+def _draw(micrograph: Micrograph, order: PictureOrder) -> str | None:
+    """Write the picture, or say why there is none."""
+    from daemon.cutout import cutout
+    from daemon.gallery import NoPicture, outlined
+    from daemon.outlines import write_picture
+    from daemon.overlay import overlay
+
+    try:
+        shown = outlined(micrograph, order.masks)
+    except NoPicture as error:
+        return str(error)
+    what = (shown.image, shown.labels)
+    if order.label is None:
+        picture = overlay(*what, shown.classes, shown.pixel_size_nm, order.side_px)
+    else:
+        try:
+            picture = cutout(*what, order.label, shown.classes, shown.pixel_size_nm, order.side_px)
+        except LookupError as error:
+            return str(error)
+    write_picture(order.picture, picture)
+    return None

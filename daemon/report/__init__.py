@@ -1,0 +1,1 @@
+"""One page about a session, a synthesis run, a sample, or everything, to be read and printed."""
