@@ -1,7 +1,7 @@
 """Put a supervisor together from a configuration: database, model, children."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from analysis.pipeline import AnalysisSettings
 from analysis.readers import ReadLimits
 from daemon import confinement, shelf
 from daemon.attempt import AttemptLimits, Attempts
+from daemon.beside import NOBODY, Company
 from daemon.children import Child
 from daemon.clock import Clock
 from daemon.config import AnalysisConfig, Config, LimitsConfig
@@ -20,7 +21,6 @@ from daemon.parser import ParserLimits, decoded, parser_main
 from daemon.pulse import Pulse
 from daemon.record import KnownResults
 from daemon.runner import Runner
-from daemon.snapshot import Moment
 from daemon.supervisor import Supervisor
 from daemon.worker import worker_main
 from schema import engine as database
@@ -36,7 +36,7 @@ def supervisor(
     *,
     once: bool,
     only: frozenset[int] | None = None,
-    show: Callable[[Moment], None] = lambda _: None,
+    beside: Company = NOBODY,
 ) -> Iterator[Supervisor]:
     """A supervisor ready to run; its children are ended afterwards.
 
@@ -78,7 +78,7 @@ def supervisor(
             clock,
             once=once,
             only=only,
-            show=show,
+            beside=beside,
         )
     finally:
         runner.stop(grace_seconds=0)

@@ -6,6 +6,7 @@ repeats them for operators.
 
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,7 @@ from daemon.errors import ConfigError
 DEFAULT_BUNDLE = "default"
 LARGEST_PIXEL_NM = 1000.0
 LONGEST_WAIT_SECONDS = 30 * 86400.0
+OWN_FOLDERS = ("masks", "sessions", "bundles", "spool", "requests")  # of a state folder
 
 Wait = Annotated[float, Field(gt=0, le=LONGEST_WAIT_SECONDS)]
 
@@ -106,6 +108,36 @@ class LimitsConfig(Section):
     """Of the state folder's disk; below it no micrograph is begun."""
 
 
+class OverlaysConfig(Section):
+    """Pictures of the micrographs with their particles outlined, drawn while the daemon works."""
+
+    folder: Path | None = None
+    """Takes one PNG for each result; None draws none."""
+
+
+class AlertsConfig(Section):
+    """When people are told, and by which command. A limit that is None is not looked after."""
+
+    command: tuple[str, ...] = ()
+    """The program with its whole path, and its arguments; no shell reads them."""
+    no_file_seconds: Wait | None = None
+    failures_per_hour: int | None = Field(default=None, gt=0)
+    free_fraction_below: float | None = Field(default=None, gt=0, lt=1)
+    """Of the state folder's disk."""
+    fault_fraction_above: float | None = Field(default=None, ge=0, lt=1)
+    """Crossed once the lower end of the interval lies above it."""
+    fields_without_observable: int | None = Field(default=None, gt=0, le=1000)
+    """Fields of view in a row whose particles show no lattice to tell a fault by."""
+    every_seconds: Wait = 3600.0
+    """Between two alerts of one kind."""
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether any limit is set."""
+        limits = self.model_dump(exclude={"command", "every_seconds"})
+        return any(limit is not None for limit in limits.values())
+
+
 class LogConfig(Section):
     """How the daemon talks: text for people, JSON lines for the journal."""
 
@@ -124,6 +156,8 @@ class Config(Section):
     intake: IntakeConfig = Field(default_factory=IntakeConfig)
     analysis: AnalysisConfig = Field(default_factory=AnalysisConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    overlays: OverlaysConfig = Field(default_factory=OverlaysConfig)
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig)
     log: LogConfig = Field(default_factory=LogConfig)
 
 
@@ -157,12 +191,12 @@ def load(path: Path) -> Config:
 
 
 def checked(config: Config) -> Config:
-    """The same configuration, if its folders can live together.
+    """The same configuration, if its folders can live together and its alerts can be told.
 
     Raises:
         ConfigError: the state folder lies inside a watched folder or the other way round (results
-            would be watched), the log would be written into a watched folder, or a folder is
-            watched twice.
+            would be watched), the log or the overlays would be written into a watched folder, a
+            folder is watched twice, or an alert has no command that can be run.
     """
     state = _resolved(config.state.folder)
     written = None if config.log.file is None else _resolved(config.log.file)
@@ -177,7 +211,35 @@ def checked(config: Config) -> Config:
         for other in roots[:index]:
             if root.is_relative_to(other) or other.is_relative_to(root):
                 raise ConfigError(f"the watched folders {other} and {root} overlap")
+    if config.overlays.folder is not None:
+        _check_overlays(_resolved(config.overlays.folder), state, roots)
+    _check_alerts(config.alerts)
     return config
+
+
+def _check_overlays(folder: Path, state: Path, roots: Sequence[Path]) -> None:
+    """Pictures would be watched; and whoever writes above a raw file may change it."""
+    for root in roots:
+        if folder.is_relative_to(root):
+            raise ConfigError(f"the overlays {folder} lie inside the watched folder {root}")
+        if root.is_relative_to(folder):
+            raise ConfigError(f"the watched folder {root} lies inside the overlays {folder}")
+    if state.is_relative_to(folder):
+        raise ConfigError(f"the state folder {state} lies inside the overlays {folder}")
+    if folder.is_relative_to(state) and folder.relative_to(state).parts[0] in OWN_FOLDERS:
+        raise ConfigError(f"the overlays {folder} lie where the state folder has its own files")
+
+
+def _check_alerts(alerts: AlertsConfig) -> None:
+    if bool(alerts.command) != alerts.is_asked_for:
+        missing = "limit" if alerts.command else "command"
+        raise ConfigError(f"[alerts] has no {missing}: nobody would be told of anything")
+    if alerts.command and not os.path.isabs(alerts.command[0]):
+        raise ConfigError(
+            f"alerts.command: {alerts.command[0]!r} is not the whole path of a program"
+        )
+    if any("\0" in word for word in alerts.command):
+        raise ConfigError("alerts.command: a word of it has a NUL")
 
 
 def _anchored(config: Config, base: Path) -> Config:
@@ -192,7 +254,11 @@ def _anchored(config: Config, base: Path) -> Config:
     log = config.log
     if log.file is not None:
         log = log.model_copy(update={"file": _absolute(log.file, base)})
-    changes = {"state": state, "watch": watch, "analysis": analysis, "log": log}
+    overlays = config.overlays
+    if overlays.folder is not None:
+        overlays = overlays.model_copy(update={"folder": _absolute(overlays.folder, base)})
+    changes = {"state": state, "watch": watch, "analysis": analysis, "overlays": overlays}
+    changes |= {"log": log}
     return config.model_copy(update=changes)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon import config as configuration
-from daemon.config import Config, StateConfig, WatchConfig
+from daemon.config import Config, OverlaysConfig, StateConfig, WatchConfig
 from daemon.errors import Misused
 
 
@@ -17,6 +17,7 @@ def settings(
     pixel_size_nm: float | None = None,
     force: bool = False,
     bundle: str | None = None,
+    overlays: Path | None = None,
 ) -> Config:
     """The file's configuration, or the defaults, with the command line on top.
 
@@ -39,6 +40,8 @@ def settings(
     analysis: dict[str, Any] = {"force_out_of_domain": force or config.analysis.force_out_of_domain}
     if bundle is not None:
         analysis["bundle"] = bundle
+    if overlays is not None:
+        changes["overlays"] = OverlaysConfig(folder=overlays.absolute())
     changes["analysis"] = config.analysis.model_copy(update=analysis)
     return configuration.checked(config.model_copy(update=changes))
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from types import FrameType
@@ -18,6 +17,7 @@ from types import FrameType
 from sqlalchemy.exc import OperationalError
 
 from daemon import requests
+from daemon.beside import NOBODY, Company
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.desk import Desk
@@ -35,6 +35,7 @@ from daemon.owning import OwnedState
 from daemon.runner import Runner
 from daemon.snapshot import CurrentFile, Moment
 from daemon.space import free_share
+from daemon.timetable import Timetable
 from daemon.turns import Turns
 from daemon.verdicts import Verdict, Verdicts
 from schema import ledger, sessions, standing
@@ -65,7 +66,7 @@ class Supervisor:
         clock: wall clock and monotonic clock.
         once: end when every file has reached a terminal state.
         only: work on these files alone, whatever else waits.
-        show: called about twice a second with what the daemon knows.
+        beside: goes along; with `once` it is waited for at the end.
         make_lookout: makes what looks at one watched folder.
 
     Raises:
@@ -81,7 +82,7 @@ class Supervisor:
         *,
         once: bool = False,
         only: frozenset[int] | None = None,
-        show: Callable[[Moment], None] = lambda _: None,
+        beside: Company = NOBODY,
         make_lookout: MakeLookout = Lookout,
     ) -> None:
         self._owned = owned
@@ -91,7 +92,7 @@ class Supervisor:
         self._clock = clock
         self._once = once
         self._only = only
-        self._show = show
+        self._beside = beside
         self.pulse = runner.pulse
         self._holds = Holds(0.0 if once else config.limits.min_free_fraction)
         self._own_warnings: tuple[str, ...] = ()
@@ -110,7 +111,7 @@ class Supervisor:
         self._verdicts = Verdicts(owned.engine, once, config.intake.retry_seconds)
         self._leftovers = Leftovers(owned.engine, owned.folder)
         self._desk = Desk(owned.engine, owned.folder, self._session_changed)
-        self._due: dict[str, float] = {}
+        self._timetable = Timetable(clock.monotonic)
         self._stopping = False
         self._starts_over = False
         self._announced = False
@@ -161,13 +162,14 @@ class Supervisor:
             log.info("%d files were interrupted and are taken up again", interrupted)
         self._runner.start()
         self._folders.start()
+        self._beside.start()
 
     def _announce(self) -> None:
         """Say once that everything is there: model, database, and the first walk."""
         if self._announced:
             return
         if not self._runner.is_ready or not self._folders.have_been_walked:
-            if self._is_due("loading", LOADING_SECONDS):
+            if self._timetable.is_due("loading", LOADING_SECONDS):
                 waits_for = "walking the folders" if self._runner.is_ready else "loading the model"
                 notify(extend_timeout(4 * LOADING_SECONDS), status(waits_for))
             return
@@ -215,16 +217,16 @@ class Supervisor:
         self._finish_all(TICK_SECONDS)
         self._begin_next()
         self._folders.take_in()
-        if self._is_due("hear", HEAR_SECONDS):
+        if self._timetable.is_due("hear", HEAR_SECONDS):
             self._folders.hear()
             self._serve_requests()
-        if self._is_due("watch", WATCH_SECONDS):
+        if self._timetable.is_due("watch", WATCH_SECONDS):
             self._folders.watch()
-        if self._is_due("assure", ASSURE_SECONDS):
+        if self._timetable.is_due("assure", ASSURE_SECONDS):
             self._look_after_state()
-        if self._is_due("show", HEAR_SECONDS):
-            self._show(self._moment())
-        if self._announced and self._is_due("status", STATUS_SECONDS):
+        if self._timetable.is_due("show", HEAR_SECONDS):
+            self._beside.show(self._moment())
+        if self._announced and self._timetable.is_due("status", STATUS_SECONDS):
             self._report_status()
 
     def _report_status(self) -> None:
@@ -244,15 +246,16 @@ class Supervisor:
         self._notices.tell(self._warnings())
 
     def _warnings(self) -> tuple[str, ...]:
-        return self._own_warnings + self._folders.warnings()
+        return self._own_warnings + self._folders.warnings() + self._beside.warnings()
 
     def _end(self) -> None:
         notify(STOPPING, status("stopping"))
         try:
+            self._beside.stop()
             self._folders.stop()
             self._runner.stop(STOP_GRACE_SECONDS)
             self._finish_last()
-            self._show(replace(self._moment(), finished=True))
+            self._beside.show(replace(self._moment(), finished=True))
         finally:
             self._notices.take_down()
             with contextlib.suppress(OSError):  # the state folder may be gone
@@ -320,7 +323,9 @@ class Supervisor:
         if not self._folders.have_been_walked:
             return False
         with self._engine.begin() as connection:
-            return not standing.unfinished(connection, self._watched(), self._only, ONCE_IO_TRIES)
+            if standing.unfinished(connection, self._watched(), self._only, ONCE_IO_TRIES):
+                return False
+        return self._beside.is_through()
 
     def _left_over(self) -> bool:
         """Whether files, or whole folders, could not be read in this run."""
@@ -348,10 +353,3 @@ class Supervisor:
             return None
         name = printable(os.path.basename(job.arrival.path))
         return CurrentFile(name=name, stage=self._runner.stage or "waiting")
-
-    def _is_due(self, name: str, period_seconds: float) -> bool:
-        now = self._clock.monotonic()
-        if now < self._due.get(name, 0.0):
-            return False
-        self._due[name] = now + period_seconds
-        return True

@@ -1,5 +1,6 @@
 """`fringewatch watch`: the daemon in the foreground or under a service manager."""
 
+import contextlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -12,16 +13,20 @@ from rich.text import Text
 from sqlalchemy.exc import OperationalError
 
 from daemon import logs
+from daemon.alerting import Alerting
 from daemon.assembly import bundle_manifest, supervisor
 from daemon.attending import attend
+from daemon.beside import Beside, Company
 from daemon.clock import SYSTEM_CLOCK
 from daemon.config import Config, under_service_manager
 from daemon.confinement import write_only_below
 from daemon.desk import Desk
 from daemon.errors import DaemonError, Misused
+from daemon.heap import give_back_large_blocks
 from daemon.live import LiveView
 from daemon.onlooker import Eyes, Onlooker
 from daemon.owning import OwnedState, own_state
+from daemon.painting import Painting
 from daemon.reading import open_for_reading
 from daemon.record import bundle_record
 from daemon.requests import sweep
@@ -52,6 +57,7 @@ def watch(
     """
     if not config.watch:
         raise Misused("name a folder to watch, or a configuration that has a [[watch]] table")
+    give_back_large_blocks()
     view = LiveView(Console(stderr=True))
     drawn = view.is_drawn and not plain
     _set_up_logs(config, view.say if drawn else None)
@@ -61,9 +67,27 @@ def watch(
         with (
             session_while(owned, session),
             _onlooker(config, owned, view, drawn) as show,
-            supervisor(config, owned, SYSTEM_CLOCK, once=once, show=show) as running,
+            supervisor(
+                config, owned, SYSTEM_CLOCK, once=once, beside=company(config, owned, once, show)
+            ) as running,
         ):
             return int(attend(running))
+
+
+def company(
+    config: Config, owned: OwnedState, once: bool, show: Callable[[Moment], None]
+) -> Company:
+    """Who goes along; what was not asked for has no thread."""
+    members: list[Beside] = []
+    if config.overlays.folder is not None:
+        least_free = 0.0 if once else config.limits.min_free_fraction
+        limits = config.limits.model_copy(update={"min_free_fraction": least_free})
+        members.append(Painting(owned.folder, config.overlays.folder, limits, SYSTEM_CLOCK))
+    # With `once` no file is waited for.
+    alerts = config.alerts.model_copy(update={"no_file_seconds": None} if once else {})
+    if alerts.is_asked_for:
+        members.append(Alerting(alerts, owned.folder, SYSTEM_CLOCK))
+    return Company(members, show)
 
 
 def _give_up_writing_elsewhere(config: Config) -> None:
@@ -72,6 +96,10 @@ def _give_up_writing_elsewhere(config: Config) -> None:
     written += [Path.home() / name for name in CACHES]
     if config.log.file is not None:
         written.append(config.log.file.parent)
+    if config.overlays.folder is not None:
+        with contextlib.suppress(OSError):  # the painter says so, and results do not wait for it
+            config.overlays.folder.mkdir(parents=True, exist_ok=True)
+        written.append(config.overlays.folder)
     if not write_only_below(written):
         log.info("this kernel's Landlock is too old: only rights and mounts protect raw files")
 

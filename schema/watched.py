@@ -30,3 +30,8 @@ def remembered(connection: Connection, configured: bytes) -> WatchedFolderRecord
     query = select(*columns).where(WatchedFolder.configured == configured)
     row = connection.execute(query).one_or_none()
     return None if row is None else WatchedFolderRecord(**row._mapping)
+
+
+def known_folders(connection: Connection) -> tuple[bytes, ...]:
+    """Every folder that was ever watched, as it was last found."""
+    return tuple(connection.execute(select(WatchedFolder.path)).scalars())

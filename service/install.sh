@@ -74,8 +74,9 @@ place_files() {
     fi
 }
 
-# What systemd must know of the watched folders: never let them be written. A share that is away at the
-# start is waited for by the daemon, so the service does not require its mount.
+# What systemd must know of folders: never let the watched ones be written, and let the pictures be
+# written. A share that is away at the start is waited for by the daemon, so the service does not
+# require its mount.
 describe_folders() {
     place=$root/etc/systemd/system/fringewatch.service.d
     mkdir -p "$place"
@@ -83,12 +84,18 @@ describe_folders() {
 import os, sys, tomllib
 
 with open(sys.argv[1], "rb") as stream:
-    tables = tomllib.load(stream).get("watch", [])
-print("# Written by install.sh from the folders of fringewatch.toml; run it again when they change.")
-for table in tables:
-    folder = os.path.normpath(os.path.join("/etc/fringewatch", table["folder"]))
+    config = tomllib.load(stream)
+
+def tell(key, folder):
+    folder = os.path.normpath(os.path.join("/etc/fringewatch", folder))
     quoted = folder.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    print(f'[Service]\nReadOnlyPaths="-{quoted}"')
+    print(f'[Service]\n{key}="-{quoted}"')
+
+print("# Written by install.sh from the folders of fringewatch.toml; run it again when they change.")
+for table in config.get("watch", []):
+    tell("ReadOnlyPaths", table["folder"])
+if "folder" in config.get("overlays", {}):
+    tell("ReadWritePaths", config["overlays"]["folder"])
 END
     mv -f "$place/folders.conf.new" "$place/folders.conf"
 }

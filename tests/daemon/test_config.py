@@ -59,6 +59,13 @@ def test_an_unknown_key_is_named(written, text, key):
         ('[analysis]\ndevice = "tpu"', "analysis.device"),
         ('[analysis]\npreprocess = "mine"', "analysis.preprocess"),
         ("[limits]\nfile_bytes = 0", "limits.file_bytes"),
+        ("[alerts]\nno_file_seconds = 0", "alerts.no_file_seconds"),
+        ("[alerts]\nfailures_per_hour = 0", "alerts.failures_per_hour"),
+        ("[alerts]\nfree_fraction_below = 1", "alerts.free_fraction_below"),
+        ("[alerts]\nfault_fraction_above = 1", "alerts.fault_fraction_above"),
+        ("[alerts]\nfields_without_observable = 0", "alerts.fields_without_observable"),
+        ("[alerts]\nevery_seconds = nan", "alerts.every_seconds"),
+        ('[alerts]\ncommand = "/bin/true"', "alerts.command"),
         ('[log]\nlevel = "loud"', "log.level"),
     ],
 )
@@ -140,6 +147,64 @@ def test_the_log_is_not_written_into_a_watched_folder(tmp_path):
     log = config.log.model_copy(update={"file": tmp_path / "acq" / "logs" / "fringewatch.log"})
     with pytest.raises(ConfigError, match="lies inside the watched folder"):
         checked(config.model_copy(update={"log": log}))
+
+
+def with_overlays(plain: Config, folder: Path) -> Config:
+    return plain.model_copy(update={"overlays": config.OverlaysConfig(folder=folder)})
+
+
+@pytest.mark.parametrize("overlays", ["acq", "acq/overlays", "link/overlays", ".", "state"])
+def test_overlays_are_never_drawn_where_they_are_watched_or_above_raw_files(tmp_path, overlays):
+    (tmp_path / "acq").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "acq")
+    plain = config_of(tmp_path / "state", tmp_path / "acq")
+    with pytest.raises(ConfigError, match=r"lies? inside the"):
+        checked(with_overlays(plain, tmp_path / overlays))
+
+
+def test_overlays_do_not_lie_above_a_watched_folder(tmp_path):
+    plain = config_of(tmp_path / "state", tmp_path / "data" / "acq")
+    with pytest.raises(ConfigError, match=r"the watched folder .* lies inside the overlays"):
+        checked(with_overlays(plain, tmp_path / "data"))
+
+
+@pytest.mark.parametrize("own", ["masks", "masks/2026-03-01", "spool/x", "requests"])
+def test_overlays_are_kept_apart_from_what_the_state_folder_has_of_its_own(tmp_path, own):
+    plain = config_of(tmp_path / "state", tmp_path / "acq")
+    with pytest.raises(ConfigError, match="has its own files"):
+        checked(with_overlays(plain, tmp_path / "state" / own))
+
+
+@pytest.mark.parametrize("overlays", ["overlays", "acq_overlays", "state/overlays"])
+def test_overlays_may_lie_elsewhere(tmp_path, overlays):
+    plain = config_of(tmp_path / "state", tmp_path / "acq")
+    assert checked(with_overlays(plain, tmp_path / overlays)).overlays.folder is not None
+
+
+def test_a_relative_folder_of_overlays_starts_at_the_files_own_folder(written, tmp_path):
+    loaded = load(written('[overlays]\nfolder = "../overlays"'))
+    assert loaded.overlays.folder.resolve() == tmp_path / "overlays"
+
+
+@pytest.mark.parametrize(
+    ("alerts", "message"),
+    [
+        ("failures_per_hour = 5", "has no command"),
+        ('command = ["/bin/true"]', "has no limit"),
+        ('command = ["tell"]\nfailures_per_hour = 5', "the whole path"),
+        ('command = [""]\nfailures_per_hour = 5', "the whole path"),
+        ('command = ["/bin/true", "a\\u0000b"]\nfailures_per_hour = 5', "NUL"),
+    ],
+)
+def test_alerts_that_would_never_be_told_are_refused(written, alerts, message):
+    with pytest.raises(ConfigError, match=message):
+        load(written(f"[alerts]\n{alerts}"))
+
+
+def test_alerts_are_asked_for_where_a_limit_is_set(written):
+    assert not Config().alerts.is_asked_for
+    loaded = load(written('[alerts]\ncommand = ["/bin/true"]\nfree_fraction_below = 0.1'))
+    assert loaded.alerts.is_asked_for
 
 
 @pytest.mark.parametrize("second", ["a", "a/b", ".", "link"])

@@ -55,6 +55,13 @@ def test_relative_folders_are_taken_from_here(tmp_path, monkeypatch):
     assert chosen.watch[0].folder == tmp_path / "acq"
 
 
+def test_the_overlays_of_the_command_line_rule_and_are_checked(file, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert settings(file, None, [], overlays=Path("seen")).overlays.folder == tmp_path / "seen"
+    with pytest.raises(ConfigError, match="lie inside the watched folder"):
+        settings(file, None, [], overlays=folder / "seen")
+
+
 @pytest.mark.parametrize("size", [0.0, -0.02, 1000.0, float("nan"), float("inf")])
 def test_a_pixel_size_that_makes_no_sense_is_misuse(folder, size):
     with pytest.raises(Misused, match="makes no sense") as error:

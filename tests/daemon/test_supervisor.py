@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from daemon import requests
+from daemon.beside import Beside, Company
 from daemon.clock import Clock
 from daemon.config import Config, StateConfig, WatchConfig
 from daemon.desk import Desk
@@ -98,6 +99,7 @@ class Daemon:
         self.on_show: Callable[[Moment], None] = lambda moment: None
         self.on_tick: Callable[[float], None] = lambda seconds: None
         self.supervisor: Supervisor | None = None
+        self.members: tuple[Beside, ...] = ()
         self.assure: Callable[[], tuple[str, ...]] = lambda: ()
 
     def monotonic(self) -> float:
@@ -114,7 +116,7 @@ class Daemon:
             clock,
             once=once,
             only=only,
-            show=self._show,
+            beside=Company(self.members, show=self._show),
             make_lookout=PromptLookout,
         )
         return self.supervisor
@@ -580,3 +582,44 @@ def test_a_file_named_by_hand_that_is_gone_is_tried_no_more(daemon, tmp_path):
     daemon.run(only=frozenset({file_id}))
     assert len(daemon.player.jobs) == 1
     assert (daemon.entry(path).state, daemon.entry(path).present) == (FileState.RETRY, False)
+
+
+def test_who_goes_along_begins_warns_is_waited_for_and_ends(daemon, folder):
+    """What was copied into the spool before is gone by then, and the pictures' own place stays."""
+    path, came = write(folder / "a.dm4"), []
+
+    class Companion:
+        through = 0
+
+        def start(self) -> None:
+            came.append(("start", sorted(daemon.state.spool.iterdir())))
+            (daemon.state.spool / "pictures").mkdir()
+
+        def stop(self) -> None:
+            came.append(("stop", [each.name for each in daemon.state.spool.iterdir()]))
+
+        def warnings(self) -> tuple[str, ...]:
+            return ("pictures are late",)
+
+        def is_through(self) -> bool:
+            came.append(("asked", daemon.entry(path).state))
+            self.through += 1
+            return self.through > 3
+
+    (daemon.state.spool / "7").mkdir()
+    daemon.members = (Companion(),)
+    assert daemon.run() is Exit.DONE
+    assert came[0] == ("start", [])
+    assert came[1:-1] == [("asked", FileState.DONE)] * 4
+    assert came[-1] == ("stop", ["pictures"])
+    assert daemon.moments[-1].warnings == ("pictures are late",)
+
+
+def test_who_never_ends_keeps_no_daemon_from_being_stopped(daemon, folder):
+    class Busy(Company):
+        def is_through(self) -> bool:
+            daemon.supervisor.stop()
+            return False
+
+    daemon.members = (Busy(),)
+    assert daemon.run() is Exit.DONE

@@ -1,13 +1,15 @@
-"""A session as long as the daemon that it was begun with."""
+"""What goes on as long as the daemon: a session, and whoever goes along."""
 
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
 
 from daemon.clock import SYSTEM_CLOCK
+from daemon.config import AlertsConfig, Config, OverlaysConfig
 from daemon.owning import own_state
-from daemon.watching import session_while
+from daemon.watching import company, session_while
 from schema import sessions
 
 
@@ -50,3 +52,30 @@ def test_a_locked_database_leaves_it_open_and_says_so(owned, caplog):
     assert open_name(owned) == "morning"
     assert "the session stays open" in caplog.text
     assert "fringewatch session end" in caplog.text
+
+
+TOLD = AlertsConfig(command=("/bin/true",), no_file_seconds=600.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "once", "threads"),
+    [
+        ({}, False, set()),
+        ({"alerts": TOLD}, False, {"alerting"}),
+        ({"alerts": TOLD}, True, set()),  # no file is waited for
+        ({"alerts": TOLD.model_copy(update={"failures_per_hour": 5})}, True, {"alerting"}),
+        ({"overlays": "overlays"}, True, {"painting"}),
+        ({"overlays": "overlays", "alerts": TOLD}, False, {"alerting", "painting"}),
+    ],
+)
+def test_what_was_not_asked_for_has_no_thread(owned, tmp_path, changes, once, threads):
+    if "overlays" in changes:
+        changes = changes | {"overlays": OverlaysConfig(folder=tmp_path / changes["overlays"])}
+    before = {thread.name for thread in threading.enumerate()}
+    members = company(Config().model_copy(update=changes), owned, once, lambda _: None)
+    members.start()
+    try:
+        begun = {thread.name for thread in threading.enumerate()} - before
+        assert begun - {"bounded"} == threads  # calls that are waited for only so long
+    finally:
+        members.stop()

@@ -24,3 +24,10 @@ def test_where_a_folder_was_seen_last_is_remembered(connection):
     moved = replace(SHARE, path=b"/data/scope", mount_point=b"/")
     watched.remember(connection, moved, NOW)
     assert watched.remembered(connection, SHARE.configured) == moved
+
+
+def test_every_folder_that_was_watched_is_known_by_where_it_was(connection):
+    assert watched.known_folders(connection) == ()
+    watched.remember(connection, SHARE, NOW)
+    watched.remember(connection, replace(SHARE, configured=b"/other", path=b"/other"), NOW)
+    assert set(watched.known_folders(connection)) == {SHARE.path, b"/other"}

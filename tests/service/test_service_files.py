@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from daemon import config
+from daemon.alarms import AlarmKind
 from schema.records import FileState
 
 SERVICE = Path(__file__).resolve().parents[2] / "service"
@@ -24,6 +25,8 @@ SECTIONS = {
     "intake": config.IntakeConfig,
     "analysis": config.AnalysisConfig,
     "limits": config.LimitsConfig,
+    "overlays": config.OverlaysConfig,
+    "alerts": config.AlertsConfig,
     "log": config.LogConfig,
 }
 
@@ -51,7 +54,7 @@ def test_every_key_is_shown_and_no_other(name: str, section: type[BaseModel]):
     assert set(sections_as_written(TOML.read_text())[name]) == set(section.model_fields)
 
 
-@pytest.mark.parametrize("name", ["intake", "analysis", "limits", "log"])
+@pytest.mark.parametrize("name", ["intake", "analysis", "limits", "overlays", "alerts", "log"])
 def test_what_is_shown_is_the_default(name: str):
     assert getattr(config.load(TOML), name) == SECTIONS[name]()
 
@@ -80,6 +83,38 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path):
     )
     assert verdict.stderr == ""
     assert verdict.returncode == 0
+
+
+def test_the_relay_of_alerts_is_one_that_systemd_takes(tmp_path: Path):
+    systemd_analyze = shutil.which("systemd-analyze")
+    if systemd_analyze is None:
+        pytest.skip("systemd-analyze is not installed")
+    page = (SERVICE / "OPERATING.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```ini\n# /etc/systemd/system/(\S+)\n(.*?)```", page, flags=re.DOTALL)
+    assert [name for name, _ in blocks] == [
+        "fringewatch-alert.socket",
+        "fringewatch-alert@.service",
+    ]
+    for name, text in blocks:
+        (tmp_path / name).write_text(text.replace("/usr/bin/curl", "/bin/true"))
+    verdict = subprocess.run(
+        [systemd_analyze, "verify", "--man=no", tmp_path / "fringewatch-alert.socket"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+    )
+    assert verdict.stderr == ""
+    assert verdict.returncode == 0
+
+
+def test_the_operator_is_told_what_every_alert_means():
+    page = (SERVICE / "OPERATING.md").read_text(encoding="utf-8")
+    table = page.split("| kind | key |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", table, flags=re.MULTILINE)
+    assert [kind for kind, _ in rows] == [kind.value for kind in AlarmKind]
+    limits = set(config.AlertsConfig.model_fields) - {"command", "every_seconds"}
+    assert {key for _, key in rows} == limits
 
 
 def test_the_unit_stops_for_a_person_and_waits_for_the_daemon():
@@ -142,6 +177,7 @@ def test_an_upgrade_keeps_the_configuration_and_tells_systemd_of_its_folders(tmp
     install(tmp_path)
     written = tmp_path / "etc/fringewatch/fringewatch.toml"
     mine = '[[watch]]\nfolder = "/data/100% \\"Au\\""\n[[watch]]\nfolder = "../acq"\n[intake]\n'
+    mine += '[overlays]\nfolder = "../seen 1"\n'
     written.write_text(mine)
     assert "is kept as it is" in install(tmp_path).stdout
     assert written.read_text() == mine
@@ -151,6 +187,7 @@ def test_an_upgrade_keeps_the_configuration_and_tells_systemd_of_its_folders(tmp
     assert [line for line in lines if "=" in line] == [
         'ReadOnlyPaths="-/data/100%% \\"Au\\""',
         'ReadOnlyPaths="-/etc/acq"',
+        'ReadWritePaths="-/etc/seen 1"',
     ]
 
 
