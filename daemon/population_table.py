@@ -24,8 +24,11 @@ def print_population(
         per_minute: micrographs that come now.
     """
     out = console()
-    out.print(words.heading(population))
-    table = Table("quantity", "value", "95 % interval", "from", box=None, pad_edge=False)
+    out.print(words.heading(population), soft_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for name in ("quantity", "value", "95 % interval"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("from")
     for row in words.figures(population):
         table.add_row(*row)
     out.print(table)

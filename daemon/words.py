@@ -45,7 +45,7 @@ def figures(population: Population) -> Iterator[Row]:
         sized,
     )
     variation = moments.coefficient_of_variation
-    yield "coefficient of variation", *value_and_interval(variation, "{:.1f}", "%", 100), sized
+    yield "coeff. of variation", *value_and_interval(variation, "{:.1f}", "%", 100), sized
     for name, shape in (
         ("aspect ratio, median", population.aspect_ratio),
         ("circularity, median", population.circularity),
@@ -55,13 +55,9 @@ def figures(population: Population) -> Iterator[Row]:
         yield name, *_fit(fit)
     if population.size_limit_nm is not None:
         limit = f"{population.size_limit_nm:.2f} nm"
-        yield "lower size limit", limit, "", "smaller ones are left out"
-    yield from _fraction(
-        "observable particles", population.observable_fraction, "of crystalline single particles"
-    )
-    yield from _fraction(
-        "visible stacking faults", population.stacking_fault_fraction, "of observable particles"
-    )
+        yield "lower size limit", limit, "", "below: left out"
+    yield from _fraction("observable particles", population.observable_fraction, "crystalline")
+    yield from _fraction("visible faults", population.stacking_fault_fraction, "observable")
 
 
 def _with_calibration(population: Population) -> Iterator[Row]:
@@ -118,21 +114,21 @@ def _fit(fit: Fit | None) -> tuple[str, str, str]:
         return NONE, NONE, "no such law fits, or too few particles"
     value = f"{fit.centre_nm.value:.2f} nm, {fit.spread.value:.3f}"
     _, interval = value_and_interval(fit.centre_nm, "{:.2f}", "")
-    unseen = f", {percent(fit.unseen)} below the limit" if fit.unseen >= 0.0005 else ""
+    unseen = f"; {percent(fit.unseen)} unseen" if fit.unseen >= 0.0005 else ""
     return value, interval, f"distance {fit.distance:.3f}{unseen}"
 
 
-def _fraction(name: str, fraction: Fraction, of_what: str) -> Iterator[Row]:
+def _fraction(name: str, fraction: Fraction, what: str) -> Iterator[Row]:
     share = fraction.wilson
-    rests_on = f"{share.count} of {share.total} {of_what}"
+    rests_on = f"{share.count} of {share.total} {what}"
     yield name, percent(share.value), percents(share.low, share.high, "Wilson"), rests_on
     if share.value is None:
         return
     by_field = fraction.by_field
-    yield "", "", percents(by_field.low, by_field.high, "over fields of view"), ""
+    yield "", "", percents(by_field.low, by_field.high, "fields"), ""
     corrected = fraction.corrected
     yield (
-        "  classifier corrected",
+        "  corrected",
         percent(corrected.value),
         percents(corrected.low, corrected.high),
         corrected.source or corrected.reason or "",

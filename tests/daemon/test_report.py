@@ -107,7 +107,7 @@ def test_every_figure_of_the_page_is_that_of_the_summary(populated, config, targ
     assert page.row("lognormal fit")[1] == shown
     for name, key in (
         ("observable particles", "observable_fraction"),
-        ("visible stacking faults", "stacking_fault_fraction"),
+        ("visible faults", "stacking_fault_fraction"),
     ):
         fraction = found[key]
         assert page.row(name)[1] == f"{100 * fraction['value']:.1f} %"
@@ -115,12 +115,12 @@ def test_every_figure_of_the_page_is_that_of_the_summary(populated, config, targ
         corrected = fraction["corrected"]
         ends = f"{100 * corrected['low']:.1f} to {100 * corrected['high']:.1f} %"
         shown = (
-            "classifier corrected",
+            "corrected",
             f"{100 * corrected['value']:.1f} %",
             ends,
             "simulation-based",
         )
-        assert page.row("classifier corrected", after=name) == shown
+        assert page.row("corrected", after=name) == shown
     drift = found["correlations"]["drift_of_median"]
     assert drift["reason"] in page.section("time")
 
