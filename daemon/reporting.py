@@ -134,6 +134,11 @@ def check_config(file: Path, as_json: bool) -> None:
         note = "" if watch.folder.is_dir() else " (not there now)"
         out.print(f"  watches {printable(watch.folder)}{note}", soft_wrap=True)
     out.print(f"  analyses with the bundle {printable(config.analysis.bundle)}")
+    if config.overlays.folder is not None:
+        out.print(f"  draws overlays into {printable(config.overlays.folder)}", soft_wrap=True)
+    if config.alerts.is_asked_for:
+        command = printable(" ".join(config.alerts.command))
+        out.print(f"  tells of limits that are crossed through {command}", soft_wrap=True)
 
 
 def print_micrographs(found: Sequence[MicrographRow]) -> None:

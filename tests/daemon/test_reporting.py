@@ -186,6 +186,21 @@ def test_check_config_tells_what_a_configuration_means(tmp_path, capsys):
     assert "(not there now)" in text
 
 
+def test_check_config_tells_of_overlays_and_alerts_where_there_are_any(tmp_path, capsys):
+    path = tmp_path / "fringewatch.toml"
+    path.write_text("[alerts]\nno_file_seconds = 60\ncommand = ['/bin/tell', 'me']\n")
+    reporting.check_config(path, as_json=False)
+    text = printed(capsys)
+    assert "through /bin/tell me\n" in text
+    assert "overlays" not in text
+    path.write_text("[overlays]\nfolder = 'pictures'\n")
+    reporting.check_config(path, as_json=False)
+    text = printed(capsys)
+    assert f"draws overlays into {tmp_path / 'pictures'}\n" in text
+    assert "tells of limits" not in text
+
+
+
 def test_reports_leave_the_state_folder_as_it_was(measured, config, capsys):
     measured.dispose()  # the daemon has ended; SQLite removes its log
     before = {path: os.stat(path).st_mtime_ns for path in config.state.folder.rglob("*")}
