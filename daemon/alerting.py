@@ -61,8 +61,9 @@ class Alerting:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; a command that runs just now is left to itself."""
+        """End, and with it a command that runs just now."""
         self._stop.set()
+        self._teller.stop()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
 
@@ -90,6 +91,8 @@ class Alerting:
             self._memory = memory
             alarm_memory.keep(self._state, memory)
         for alert in alerts:
+            if self._stop.is_set():
+                return
             self._tell(alert)
 
     def _tell(self, alert: Alert) -> None:

@@ -10,7 +10,6 @@ import typer
 from sqlalchemy import Connection
 
 from daemon import logs
-from daemon.bounded import resolved
 from daemon.config import Config, LimitsConfig
 from daemon.easel import CannotDraw, Easel, FolderFailed
 from daemon.errors import DaemonError, Exit, Misused
@@ -21,7 +20,8 @@ from daemon.options import named
 from daemon.progress import Show, shown
 from daemon.reading import open_for_reading
 from daemon.selection import Selection
-from schema import pictures, standing, watched
+from daemon.targets import check_unwatched
+from schema import pictures, standing
 from schema.pictures import Drawable
 from schema.scope import EVERYTHING
 from schema.standing import LedgerEntry
@@ -55,7 +55,7 @@ def overlays(
     logs.set_up(style="text")
     state, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
-        _refuse_watched(connection, folder)
+        check_unwatched(connection, config, folder)
         ids = None if not files else [_file_id(connection, path) for path in files]
         found = pictures.drawable(connection, selection.scope(connection), source_file_ids=ids)
         entries = {each: standing.entry(connection, each) for each in _file_ids(found)}
@@ -160,12 +160,3 @@ def _file_id(connection: Connection, path: Path) -> int:
     if entry is None:
         raise Misused(f"{path} was never seen with this state folder")
     return entry.source_file_id
-
-
-def _refuse_watched(connection: Connection, folder: Path) -> None:
-    """Also where no configuration says so: every folder that was ever watched with this state."""
-    wanted = resolved(folder)
-    for path in watched.known_folders(connection):
-        root = Path(os.fsdecode(path))
-        if wanted.is_relative_to(root):
-            raise Misused(f"{folder} lies inside {root}, which is watched")

@@ -22,6 +22,7 @@ from daemon.names import printable
 from daemon.population_table import console
 from daemon.reading import open_for_reading
 from daemon.selection import Selection
+from daemon.targets import check_target
 from daemon.written import replacing
 from schema import queries
 from schema.dictionary import Entry, Kind, columns_of
@@ -58,13 +59,16 @@ def export(config: Config, selection: Selection, target: Path, view: str = PARTI
         view: `PARTICLES` or `MICROGRAPHS`.
 
     Raises:
-        Misused: the suffix says no format, or the selection is none of rows.
+        Misused: the suffix says no format, the selection is none of rows, or the file may not be
+            written.
         DaemonError: the file cannot be written.
     """
     write = _writer(target)
     _check(selection, view)
     _, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
+        if target != STANDARD_OUTPUT:
+            check_target(connection, config, target)
         columns = queries.view_columns(connection, view)
         entries = {name: columns_of(view)[name] for name in columns}
         scope = selection.scope(connection)

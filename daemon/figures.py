@@ -19,6 +19,8 @@ from schema.records import CLASS_NAMES
 from schema.sample import OUTSIDE_SIZE_RANGE
 
 _LABEL = 12
+RECKONED = "being reckoned"
+"""Why there are no figures though there are results."""
 
 EXCLUSION_WORDS: Mapping[str, str] = {
     "below_size_limit": "below the size limit",
@@ -74,17 +76,23 @@ def _limit(population: Population) -> list[Text]:
     return [styled(f"truncated below {population.size_limit_nm:g} nm", DIM)]
 
 
-def classes(population: Population | None, width: int) -> list[Text]:
-    """One line per class: letter, words, count, share, bar."""
+def classes(population: Population | None, width: int, lacking: str = "") -> list[Text]:
+    """One line per class: letter, words, count, share, bar; no count while it is reckoned."""
     counts = population.class_counts if population else {}
     total = sum(counts.values())
-    return [_class_line(name, counts.get(name, 0), total, width) for name in CLASS_NAMES]
+    known = population is not None or lacking != RECKONED
+    return [
+        _class_line(name, counts.get(name, 0) if known else None, total, width)
+        for name in CLASS_NAMES
+    ]
 
 
-def _class_line(name: str, count: int, total: int, width: int) -> Text:
+def _class_line(name: str, count: int | None, total: int, width: int) -> Text:
     mark = CLASS_MARKS[name]
     line = styled(f"{mark.sign} ", f"bold {hex_colour(mark.colour)}")
-    line.append(f"{mark.words:<18}{count:>6} ")
+    line.append(f"{mark.words:<18}{'—' if count is None else count:>6} ")
+    if count is None:
+        return fitted(line, width)
     if total == 0:
         return fitted(line.append("  — ", style=DIM), width)
     line.append(f"{_percent(count / total):>3} % ")
@@ -98,17 +106,20 @@ def _bar(share: float, width: int) -> str:
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
-def fractions(population: Population | None, bundle: BundleLine | None, width: int) -> list[Text]:
+def fractions(
+    population: Population | None, bundle: BundleLine | None, width: int, lacking: str = ""
+) -> list[Text]:
     """The two numbers of the paper with their intervals, and what the classifier makes of one."""
+    waits = RECKONED if population is None and lacking == RECKONED else None
     observable = population.observable_fraction if population else None
     fault = population.stacking_fault_fraction if population else None
     accuracy = bundle.balanced_accuracy if bundle else None
     trust = "" if accuracy is None else f" · balanced accuracy {accuracy:.2f}"
     return [
-        _proportion("observable fraction", observable, "none crystalline", width),
+        _proportion("observable fraction", observable, waits or "none crystalline", width),
         fitted(Text("visible faults among observable particles"), width),
-        _proportion("  classified", fault, "none observable yet", width),
-        _corrected(fault.corrected if fault else None, trust, width),
+        _proportion("  classified", fault, waits or "none observable yet", width),
+        _corrected(fault.corrected if fault else Corrected(reason=waits), trust, width),
     ]
 
 
@@ -131,10 +142,10 @@ def _proportion(words: str, fraction: Fraction | None, reason: str, width: int) 
     return fitted(line + of if line.cell_len + of.cell_len <= width else line, width)
 
 
-def _corrected(corrected: Corrected | None, trust: str, width: int) -> Text:
+def _corrected(corrected: Corrected, trust: str, width: int) -> Text:
     line = Text(f"{'  corrected':<{_LABEL}} ")
-    if corrected is None or corrected.value is None:
-        reason = corrected.reason if corrected and corrected.reason else "none observable yet"
+    if corrected.value is None:
+        reason = corrected.reason or "none observable yet"
         return fitted(line + styled(f"— {reason}", DIM), width)
     line += styled(f"{_percent(corrected.value)} %", STRONG)
     if corrected.low is not None and corrected.high is not None:
@@ -155,10 +166,11 @@ def left_out_title(population: Population | None) -> str:
     return f"left out · {sum(population.excluded.values())} of {population.found} found"
 
 
-def left_out(population: Population | None, width: int) -> list[Text]:
+def left_out(population: Population | None, width: int, lacking: str = "") -> list[Text]:
     """What is in no figure above, by reason; and what has no class."""
     if population is None:
-        return [fitted(styled(" — nothing analysed yet", DIM), width)]
+        reason = RECKONED if lacking == RECKONED else "nothing analysed yet"
+        return [fitted(styled(f" — {reason}", DIM), width)]
     parts = [
         Text(f"{count} {EXCLUSION_WORDS.get(reason, reason.replace('_', ' '))}")
         for reason, count in population.excluded.items()

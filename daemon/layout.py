@@ -1,10 +1,12 @@
 """How a snapshot is laid out on a terminal: pure, the same values always give the same lines."""
 
+from dataclasses import replace
+
 from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from daemon.figures import classes, fractions, left_out, left_out_title, sizes
+from daemon.figures import RECKONED, classes, fractions, left_out, left_out_title, sizes
 from daemon.lines import DIM, duration, fitted, rule, styled
 from daemon.panels import activity, context, ledger, micrograph, model, title, warnings
 from daemon.prospects import prospects
@@ -64,9 +66,9 @@ def _narrow(snapshot: Snapshot, width: int, height: int) -> list[Text]:
     top = _files(snapshot, width)
     figures = [
         rule(_classes_title(snapshot), width),
-        *_indented(classes(snapshot.population, inner)),
-        *_indented(fractions(snapshot.population, snapshot.bundle, inner)),
-        *_indented(prospects(snapshot.outlook, inner)),
+        *_indented(classes(snapshot.population, inner, _lacking(snapshot))),
+        *_indented(fractions(snapshot.population, snapshot.bundle, inner, _lacking(snapshot))),
+        *_indented(_prospects(snapshot, inner)),
     ]
     messages = warnings(snapshot.warnings, width, _MOST_WARNINGS)
     spare = height - len(top) - len(figures) - len(messages) - 1
@@ -103,10 +105,12 @@ def _figures(snapshot: Snapshot, width: int, height: int) -> list[Text]:
 
 def _classes_and_fractions(snapshot: Snapshot, width: int, height: int) -> list[Text]:
     """Classes on top, at the foot fractions and, where there is room, what is still to be done."""
-    top = classes(snapshot.population, width)
+    lacking = _lacking(snapshot)
+    top = classes(snapshot.population, width, lacking)
+    shares = fractions(snapshot.population, snapshot.bundle, width, lacking)
     parts = [
-        ("fractions, with 95 % intervals", fractions(snapshot.population, snapshot.bundle, width)),
-        ("still to be measured", prospects(snapshot.outlook, width)),
+        ("fractions, with 95 % intervals", shares),
+        ("still to be measured", _prospects(snapshot, width)),
     ]
     spare = height - len(top) - len(parts[0][1])
     if spare < len(parts[1][1]):
@@ -132,7 +136,7 @@ def _closing(title: str, width: int) -> Text:
 
 
 def _bottom(snapshot: Snapshot, width: int) -> list[Text]:
-    out = left_out(snapshot.population, width)
+    out = left_out(snapshot.population, width, _lacking(snapshot))
     messages = warnings(snapshot.warnings, width, _MOST_WARNINGS)
     return [rule(left_out_title(snapshot.population), width), *out[:2], *messages]
 
@@ -154,9 +158,17 @@ def _sizes_title(snapshot: Snapshot) -> str:
     return f"diameter · n {count} · {duration(age_seconds)} old"
 
 
+def _prospects(snapshot: Snapshot, width: int) -> list[Text]:
+    """Minutes only while files come, however old the figures are."""
+    outlook = snapshot.outlook
+    if outlook is not None and snapshot.rate_per_minute is None:
+        outlook = replace(outlook, per_minute=None)
+    return prospects(outlook, width, RECKONED if snapshot.ledger.done else "no particle yet")
+
+
 def _lacking(snapshot: Snapshot) -> str:
     """Why there are no figures."""
-    return "being reckoned" if snapshot.ledger.done else "no particle measured yet"
+    return RECKONED if snapshot.ledger.done else "no particle measured yet"
 
 
 def _classes_title(snapshot: Snapshot) -> str:

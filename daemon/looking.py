@@ -11,13 +11,15 @@ from daemon.errors import Misused
 from daemon.live import save_svg
 from daemon.onlooker import Eyes, follow
 from daemon.reading import open_for_reading
+from daemon.targets import check_target
 
 
 def live(config: Config, svg: Path | None, size: str) -> int:
     """Show a state folder until interrupted, or write one picture of it.
 
     Raises:
-        Misused: the size is not of the form 120x40, or there is no terminal to show it on.
+        Misused: the size is not of the form 120x40, the picture may not be written, or there is no
+            terminal to show it on.
         StateFolderError: nothing was watched with this state folder.
     """
     path = config.state.folder
@@ -29,6 +31,8 @@ def live(config: Config, svg: Path | None, size: str) -> int:
         return 0
     width, height = _size(size)
     state, engine = open_for_reading(path)
+    with engine.begin() as connection:
+        check_target(connection, config, svg, (".svg",))
     eyes = Eyes(engine, state, SYSTEM_CLOCK)
     eyes.look(None)
     eyes.reckoner.turn()

@@ -14,11 +14,14 @@ _CERTAIN = 0.01
 """A drift is told where chance would bring it about in less than one session of a hundred."""
 
 
-def prospects(outlook: Outlook | None, width: int) -> list[Text]:
-    """What the median and the visible faults still need, and the drift: three lines."""
+def prospects(outlook: Outlook | None, width: int, lacking: str = "no particle yet") -> list[Text]:
+    """What the median and the visible faults still need, and the drift: three lines.
+
+    `lacking` says why there is no outlook.
+    """
     if outlook is None:
         words = ("median ±2 %", "faults ±5 points", "drift")
-        return [_line(each, styled("— no particle yet", DIM), width) for each in words]
+        return [_line(each, styled(f"— {lacking}", DIM), width) for each in words]
     median, fault = missing(outlook.population, outlook.per_minute)
     return [
         _line(f"median ±{100 * median.within:.0f} %", _needed(median, "%"), width),

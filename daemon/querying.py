@@ -15,6 +15,7 @@ from daemon.errors import DaemonError, Misused
 from daemon.jsons import print_json
 from daemon.population_table import console
 from daemon.reading import open_for_reading
+from daemon.targets import check_target
 from schema import question
 from schema.named_queries import NamedQuery, named_queries
 from schema.question import Answer
@@ -95,11 +96,12 @@ def serve_with_datasette(config: Config, folder: Path) -> None:
     """Write a folder for Datasette, and say how it is used.
 
     Raises:
-        Misused: the folder holds a database of its own.
+        Misused: the folder holds a database of its own, or is none to write in.
         DaemonError: nothing was watched yet, or the folder cannot be written.
     """
     state, engine = open_for_reading(config.state.folder)
-    engine.dispose()
+    with engine.begin() as connection:
+        check_target(connection, config, folder)
     write_folder(folder, state.database)
     console().print(f"datasette serve {shlex.quote(str(folder))}", soft_wrap=True)
 

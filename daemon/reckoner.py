@@ -101,7 +101,8 @@ class Reckoner:
             )
         ended = self._clock.monotonic()
         self._found = (wanted, made, begun)
-        self._rests_until = ended + max(LEAST_PAUSE_SECONDS, PAUSE_PER_WORK * (ended - begun))
+        if self._wanted is not None and self._wanted.session_uuid == wanted.session_uuid:
+            self._rests_until = ended + max(LEAST_PAUSE_SECONDS, PAUSE_PER_WORK * (ended - begun))
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):

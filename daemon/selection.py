@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from daemon.errors import Misused
+from daemon.names import printable
 from schema.choice import DEFAULT_RULES, SIZE_CLASSES, Rules
 from schema.records import CLASS_NAMES
 
@@ -62,7 +63,7 @@ class Selection:
     def words(self) -> str:
         """The same for people; nothing chosen is everything."""
         about = (("session", self.session), ("sample", self.sample), ("run", self.run))
-        parts = [f"{name} {value}" for name, value in about if value is not None]
+        parts = [f"{name} {printable(value)}" for name, value in about if value is not None]
         if self.since is not None:
             parts.append(f"first seen since {self.since:%Y-%m-%d %H:%M} UTC")
         return ", ".join(parts) or "everything"
@@ -163,6 +164,8 @@ def _selection(  # noqa: PLR0913 - an argument for each option
     ] = False,
     suspect: Annotated[bool, typer.Option("--suspect", help="Count suspect images.")] = False,
 ) -> Selection:
+    for name in (session, sample, run):
+        _check_text(name)
     _check_range(min_nm, max_nm)
     classes = _classes(class_ or [])
     rules = Rules(
@@ -177,6 +180,13 @@ def _selection(  # noqa: PLR0913 - an argument for each option
     at = None if since is None else moment(since, datetime.now(UTC))
     about = Selection(session=session, sample=sample, run=run, since=at, rules=rules)
     return replace(about, classes=classes) if classes else about
+
+
+def _check_text(name: str | None) -> None:
+    try:
+        (name or "").encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Misused(f"{printable(name or '')} is no text that a database could hold") from error
 
 
 def _classes(names: list[str]) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ class Teller:
         self._command = tuple(command)
         self._state = state
         self._seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     def fault(self) -> str | None:
         """Why the command could not be run now; None where it could."""
@@ -54,6 +56,14 @@ class Teller:
         if os.access(program, os.X_OK) and os.path.isfile(program):
             return None
         return f"the alert command {printable(program)} is no program that can be run"
+
+    def stop(self) -> None:
+        """End what runs, with all that it began, and run nothing more."""
+        self._stopped = True
+        process = self._process
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def tell(self, alert: Alert) -> None:
         """Run the command, the alert as JSON on its standard input.
@@ -74,6 +84,9 @@ class Teller:
             )
         except OSError as error:
             raise NotTold(f"the alert command cannot be run: {error.strerror or error}") from error
+        self._process = process
+        if self._stopped:  # meanwhile
+            self.stop()
         with process:
             self._see_it_through(process, f"{document}\n".encode("ascii"))
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from daemon.lines import counted
 from schema.correlation import Drift, Relations, SizeBin
 from schema.distribution import Estimate, with_calibration
 from schema.fits import Fit
@@ -19,16 +20,18 @@ Row = tuple[str, str, str, str]
 
 def heading(population: Population) -> str:
     """How many particles the figures are of, and of how many micrographs."""
+    fields = population.fields_of_view
     return (
-        f"{population.particles} particles in size statistics, of {population.found} regions in "
-        f"{population.micrographs} micrographs ({population.fields_of_view} fields of view)"
+        f"{counted(population.particles, 'particle')} in size statistics, of "
+        f"{counted(population.found, 'region')} in {counted(population.micrographs, 'micrograph')} "
+        f"({fields} field{'' if fields == 1 else 's'} of view)"
     )
 
 
 def figures(population: Population) -> Iterator[Row]:
     """Sizes, shapes, fits and fractions, one after the other."""
     diameter, moments = population.diameter_nm, population.moments_nm
-    sized = f"{population.particles} particles"
+    sized = counted(population.particles, "particle")
     yield "median diameter", *value_and_interval(diameter.d50, "{:.2f}", "nm"), sized
     yield from _with_calibration(population)
     for name, found in (

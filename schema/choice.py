@@ -132,10 +132,11 @@ def choose(results: Sequence[Result], rules: Rules = DEFAULT_RULES) -> Choice:
         repeats = result.field_of_view_id in fields and (result.is_sum or not rules.every_frame)
         if reason is None and repeats:
             reason = LeftOut.SAME_FIELD_OF_VIEW
+        if reason in (None, LeftOut.SAME_FIELD_OF_VIEW):
+            pictures.add(result.pixel_sha256)  # a copy of it shows what is counted already
         if reason is not None:
             reasons[reason] += result.particle_count
             continue
-        pictures.add(result.pixel_sha256)
         fields.add(result.field_of_view_id)
         chosen.append(result)
     ordered = {reason: reasons[reason] for reason in LeftOut if reason in reasons}

@@ -183,6 +183,8 @@ def _corrected(
     found = estimate(float(ratios[0]), tallies.bootstrap, ratios[1:])
     if found.value is None:
         return Corrected(reason="no observable particle")
+    if float(_ratio(*parts(tallies.counts))[0]) in (0.0, 1.0):
+        return Corrected(reason="none, or all, of them: no interval")
     return Corrected(
         value=found.value, low=found.low, high=found.high, source=classifier.confusion.source
     )

@@ -10,7 +10,10 @@ from daemon.report.contents import gather
 from daemon.report.page import page
 from daemon.report.pictures import gallery
 from daemon.selection import Selection
+from daemon.targets import check_target
 from daemon.written import replacing
+
+SUFFIXES = (".html", ".htm")
 
 
 def write_report(
@@ -34,10 +37,11 @@ def write_report(
 
     Raises:
         DaemonError: nothing was watched yet, or the file cannot be written.
-        Misused: the selection names a session that is not there.
+        Misused: the selection names a session that is not there, or the file may not be written.
     """
     state, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
+        check_target(connection, config, target, SUFFIXES)
         report = gather(
             connection,
             selection,

@@ -116,8 +116,18 @@ def test_figures_that_are_out_of_date_say_how_old_they_are() -> None:
     assert "old" not in shown(replace(BUSY, outlook_age_seconds=9.0))
 
 
-def test_results_whose_figures_are_not_known_yet_are_being_reckoned() -> None:
-    assert "— being reckoned" in shown(replace(BUSY, outlook=None))
+def test_results_whose_figures_are_not_known_yet_are_being_reckoned_and_not_nought() -> None:
+    text = shown(replace(BUSY, outlook=None, warnings=()))
+    assert text.count("— being reckoned") == 8  # sizes, three fractions, three needs, left out
+    assert "stacking fault         —" in text
+    assert "none" not in text
+
+
+def test_minutes_are_told_only_while_files_come() -> None:
+    assert "338 more, about 8 min" in shown(BUSY)
+    text = shown(replace(BUSY, rate_per_minute=None))
+    assert "338 more" in text
+    assert "about" not in text
 
 
 def test_a_large_terminal_also_lists_the_latest_files() -> None:

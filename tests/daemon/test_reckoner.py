@@ -100,6 +100,22 @@ def test_another_session_does_not_wait_and_never_shows_the_figures_of_the_last(
     assert reckoner.found()[0].population.particles == 0
 
 
+def test_a_session_begun_while_another_is_reckoned_does_not_wait_for_its_rest(
+    reckoner, times, monkeypatch
+):
+    def interrupted(*given, **named):
+        reckoner.want(Wanted(session_uuid=UUID, revision=1))
+        return outlook(*given, **named)
+
+    reckoner.want(EVERYTHING)
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "outlook", interrupted)
+        reckoner.turn()
+    assert reckoner.found() is None
+    reckoner.turn()
+    assert reckoner.found()[0].population.particles == 0
+
+
 def test_at_the_end_the_rest_is_over(reckoner, times):
     times.work_seconds = 3.0
     reckoner.want(EVERYTHING)

@@ -200,7 +200,6 @@ def test_check_config_tells_of_overlays_and_alerts_where_there_are_any(tmp_path,
     assert "tells of limits" not in text
 
 
-
 def test_reports_leave_the_state_folder_as_it_was(measured, config, capsys):
     measured.dispose()  # the daemon has ended; SQLite removes its log
     before = {path: os.stat(path).st_mtime_ns for path in config.state.folder.rglob("*")}

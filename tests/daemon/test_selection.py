@@ -76,6 +76,7 @@ def test_classes_stand_in_their_own_order_however_they_were_named():
         (("--min-nm", "6", "--max-nm", "6"), "no particle has 6 nm or more and less than 6 nm"),
         (("--since", "tomorrow"), "'tomorrow' is no time such as"),
         (("--since", "9999999999d"), "is no time such as"),
+        (("--run", "a\udcff"), r"a\xff is no text that a database could hold"),
     ],
 )
 def test_what_cannot_be_meant_is_a_sentence(words, sentence):

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -117,3 +118,25 @@ def test_one_that_left_something_behind_is_not_waited_for(program: Program, tmp_
 def test_one_that_prints_without_end_is_ended(program: Program):
     with pytest.raises(NotTold, match="longer than 2 s"):
         program("while :; do echo flood >&2; done").tell(ALERT)
+
+
+def test_one_that_runs_when_the_daemon_ends_is_ended_with_all_it_began(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    teller = program('sleep 600 & echo $! > "$here/child"; sleep 600')
+    monkeypatch.setattr(teller, "_seconds", 600.0)
+    ended: list[str] = []
+
+    def tell() -> None:
+        with pytest.raises(NotTold) as caught:
+            teller.tell(ALERT)
+        ended.append(str(caught.value))
+
+    telling = threading.Thread(target=tell)
+    telling.start()
+    wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text() != "")
+    teller.stop()
+    telling.join(20)
+    child = int((tmp_path / "child").read_text())
+    wait_until(lambda: not is_running(child))
+    assert "exit status" in ended[0]

@@ -114,3 +114,19 @@ def test_a_newer_pipeline_without_a_result_that_may_count_does_not_empty_the_sta
 def test_the_order_of_the_results_does_not_matter(results):
     ordered = sorted(results, key=lambda result: result.analysis_id)
     assert choose(results) == choose(ordered)
+
+
+def test_a_copy_of_a_frame_that_is_left_out_is_left_out_with_its_field():
+    """A series with its sum, and its frames saved once more as a file of their own."""
+    field = {"field_of_view_id": 1}
+    found = choose(
+        [
+            of(1, **field, is_sum=True),
+            of(2, **field, frame_index=0),
+            of(3, **field, frame_index=1),
+            of(4, field_of_view_id=2, frame_index=0, pixel_sha256="picture 2"),
+            of(5, field_of_view_id=2, frame_index=1, pixel_sha256="picture 3"),
+        ]
+    )
+    assert kept(found) == [1]
+    assert found.fields_of_view == 1

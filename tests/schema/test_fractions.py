@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from schema.correction import Classifier, Confusion
-from schema.fractions import Tallies, fractions
+from schema.fractions import FAULT, NO_FAULT, Tallies, fractions, tallied
 from schema.resampling import FieldBootstrap
 
 UNKNOWN = Classifier(reason="the model was not measured on PbS")
@@ -184,3 +184,17 @@ def test_one_seed_gives_one_fraction():
         fractions(tallies(fields(None), 50), right_in(0.86, 200), rng()) for _ in range(2)
     )
     assert first == again
+
+
+@pytest.mark.parametrize("faulted", [0, 18])
+def test_none_or_all_of_them_is_no_certainty_after_the_correction_either(faulted):
+    """Eighteen particles of six fields, and a classifier that errs."""
+    code = np.full(18, NO_FAULT, np.int8)
+    code[:faulted] = FAULT
+    rng = np.random.default_rng(1)
+    found = tallied(np.arange(18) % 6, code, np.ones(18), FieldBootstrap(6, rng))
+    known = Classifier(confusion=Confusion(counts=90 * np.eye(5) + 2, source="simulation-based"))
+    found = fractions(found, known, rng).stacking_fault
+    assert found.by_field.low is None
+    assert (found.corrected.value, found.corrected.low) == (None, None)
+    assert found.corrected.reason == "none, or all, of them: no interval"

@@ -118,7 +118,9 @@ def test_the_material_of_a_session_decides_whether_its_fractions_are_corrected(c
     for number, material in enumerate(("CdSe", "CuO", None)):
         named = replace(MORNING, uuid=f"{number}" * 36, name=f"s{number}", material=material)
         session_id = sessions.start(connection, named)
-        made = result(str(number), tuple(particle(k + 1, 5.0) for k in range(20)))
+        classes = ("stacking_fault", "no_stacking_fault") * 10
+        regions = (particle(k, 5.0, particle_class=name) for k, name in enumerate(classes, 1))
+        made = result(str(number), tuple(regions))
         made = replace(made, bundle=replace(made.bundle, manifest_json=known))
         done(connection, f"{number}.dm4", made, session_id=session_id)
 
