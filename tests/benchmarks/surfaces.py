@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -74,12 +75,13 @@ def _least(turns: Iterable[tuple[float, float]]) -> tuple[float, float]:
 def _run(place: Path, command: tuple[str, ...]) -> tuple[float, float]:
     """Seconds from the start to the end, and the peak of memory in MB."""
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "daemon", *command, "--state", str(place)],
-        stdout=subprocess.DEVNULL,
-        cwd=place,
-    )
-    _, status, used = os.wait4(process.pid, 0)
+    with tempfile.TemporaryDirectory() as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "daemon", *command, "--state", str(place.absolute())],
+            stdout=subprocess.DEVNULL,
+            cwd=written,
+        )
+        _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
     return time.perf_counter() - began, used.ru_maxrss * KIB / BYTES_PER_MB
