@@ -5,9 +5,6 @@ own folder is read, limits are set by the kernel, what it says is JSON, and what
 it costs a picture and nothing else.
 """
 
-import json
-import logging
-import resource
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,9 +15,9 @@ from pathlib import Path
 from analysis.errors import AnalysisError
 from analysis.micrograph import Micrograph
 from analysis.readers import ReadLimits, read_micrographs
-from schema.serial import from_json, to_json
+from daemon import untrusted
+from daemon.untrusted import confine, encoded
 
-MAX_OPEN_FILES = 256
 LARGEST_PICTURE_BYTES = 64 * 2**20
 
 
@@ -80,40 +77,25 @@ Message = PictureDone | PaintEnd
 _KINDS: Mapping[str, type[Message]] = {kind.__name__: kind for kind in (PictureDone, PaintEnd)}
 
 
-def encoded(message: Message) -> bytes:
-    """What the painter says, as JSON: it has read files from outside."""
-    return f'{{"{type(message).__name__}":{to_json(message)}}}'.encode("ascii")
-
-
 def decoded(data: bytes) -> Message:
-    """The message.
+    """What the painter says.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is no message.
     """
-    try:
-        ((name, plain),) = json.loads(data).items()
-        return from_json(_KINDS[name], json.dumps(plain))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"no message of a painter: {error}") from error
+    message: Message = untrusted.decoded(data, _KINDS, "painter")
+    return message
 
 
 def painter_main(connection: Connection, limits: PainterLimits) -> None:
     """Serve requests until the pipe closes."""
     import cv2  # here, so that only this process pays for what draws
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong comes as an exception
     cv2.setNumThreads(1)
     read = ReadLimits(
         decoded_bytes=limits.decoded_bytes, side_px=limits.side_px, frames=limits.frames
     )
-    for name, most in {
-        resource.RLIMIT_AS: limits.memory_bytes,
-        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
-        resource.RLIMIT_FSIZE: LARGEST_PICTURE_BYTES,
-        resource.RLIMIT_CORE: 0,
-    }.items():
-        resource.setrlimit(name, (most, most))
+    confine(limits.memory_bytes, LARGEST_PICTURE_BYTES)
     while True:
         request = connection.recv()
         try:

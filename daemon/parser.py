@@ -6,8 +6,6 @@ come one at a time, so a long series never fills the spool.
 """
 
 import errno
-import json
-import logging
 import math
 import os
 import resource
@@ -22,9 +20,9 @@ import numpy as np
 from analysis.errors import ErrorCode, NotAMicrograph, UnreadableYet
 from analysis.micrograph import Acquisition, Calibration, Micrograph, Source
 from analysis.readers import ReadLimits, read_micrographs
-from schema.serial import from_json, to_json
+from daemon import untrusted
+from daemon.untrusted import confine, encoded
 
-MAX_OPEN_FILES = 256
 HEAD_BYTES = 4096  # of an .npy file, before its pixels
 
 
@@ -101,34 +99,19 @@ _KINDS: Mapping[str, type[Message]] = {
 }
 
 
-def encoded(message: Message) -> bytes:
-    """What the parser says, as JSON: it has read files from outside, and must not be unpickled."""
-    return f'{{"{type(message).__name__}":{to_json(message)}}}'.encode("ascii")
-
-
 def decoded(data: bytes) -> Message:
-    """The message.
+    """What the parser says.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is no message.
     """
-    try:
-        ((name, plain),) = json.loads(data).items()
-        return from_json(_KINDS[name], json.dumps(plain))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"no message of a parser: {error}") from error
+    message: Message = untrusted.decoded(data, _KINDS, "parser")
+    return message
 
 
 def parser_main(connection: Connection, limits: ParserLimits) -> None:
     """Serve requests until the pipe closes."""
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong comes as an exception
-    for name, most in {
-        resource.RLIMIT_AS: limits.memory_bytes,
-        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
-        resource.RLIMIT_FSIZE: 2 * limits.read.decoded_bytes + HEAD_BYTES,  # half precision grows
-        resource.RLIMIT_CORE: 0,
-    }.items():
-        resource.setrlimit(name, (most, most))
+    confine(limits.memory_bytes, 2 * limits.read.decoded_bytes + HEAD_BYTES)  # half precision grows
     while True:
         request = connection.recv()
         try:

@@ -8,7 +8,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from analysis.micrograph import Acquisition, Calibration, CalibrationSource, Source
-from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure, encoded
+from daemon.parser import NextFrame, ParsedFrame, ParseEnd, ParseFailure
+from daemon.untrusted import encoded
 from daemon.worker import AnalysedFrame, AnalysisFailure, WorkerFailed, WorkerReady
 from tests.daemon.results import result_of
 

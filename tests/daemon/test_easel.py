@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 from daemon.config import LimitsConfig
 from daemon.confinement import landlock_version
 from daemon.easel import CannotDraw, Drawn, Easel, FolderFailed
-from daemon.painter import PaintEnd, PictureDone, decoded, encoded
+from daemon.painter import PaintEnd, PictureDone, decoded
 from daemon.palette import CLASS_MARKS
+from daemon.untrusted import encoded
 from schema import engine as database
 from schema import pictures, standing
 from schema.pictures import Drawable

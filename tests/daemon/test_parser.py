@@ -23,9 +23,9 @@ from daemon.parser import (
     ParserLimits,
     _last_marked,
     decoded,
-    encoded,
     parser_main,
 )
+from daemon.untrusted import encoded
 from tests.daemon.moments import NOW
 
 LONG = 120.0
