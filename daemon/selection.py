@@ -28,6 +28,17 @@ _UNITS = {"min": "minutes", "h": "hours", "d": "days"}
 _PARAMETER = inspect.Parameter.KEYWORD_ONLY
 
 
+SessionOption = Annotated[
+    str | None, typer.Option("--session", help="Only this session (name or uuid).")
+]
+SampleOption = Annotated[str | None, typer.Option("--sample", help="Only this sample.")]
+RunOption = Annotated[str | None, typer.Option("--run", help="Only this synthesis run.")]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Only files first seen since: a date, or 2h, 3d."),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """What a person chose; None leaves a criterion open.
@@ -107,6 +118,20 @@ def moment(text: str, now: datetime) -> datetime:
         raise Misused(message) from error
 
 
+def of_files(
+    *, session: str | None, sample: str | None, run: str | None, since: str | None
+) -> Selection:
+    """The micrographs that were chosen on the command line, with all their particles.
+
+    Raises:
+        Misused: a name is no text, or `since` no time.
+    """
+    for name in (session, sample, run):
+        _check_text(name)
+    at = None if since is None else moment(since, datetime.now(UTC))
+    return Selection(session=session, sample=sample, run=run, since=at)
+
+
 def selecting(command: Callable[..., R]) -> Callable[..., R]:
     """A command that takes `selection`, with an option for each of its criteria in its place."""
     own = inspect.signature(command)
@@ -129,17 +154,10 @@ def selecting(command: Callable[..., R]) -> Callable[..., R]:
 
 def _selection(  # noqa: PLR0913 - an argument for each option
     *,
-    session: Annotated[
-        str | None, typer.Option("--session", help="Only this session (name or uuid).")
-    ] = None,
-    sample: Annotated[str | None, typer.Option("--sample", help="Only this sample.")] = None,
-    run: Annotated[str | None, typer.Option("--run", help="Only this synthesis run.")] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="TIME", help="Only files first seen since: a date, or 2h, 3d."
-        ),
-    ] = None,
+    session: SessionOption = None,
+    sample: SampleOption = None,
+    run: RunOption = None,
+    since: SinceOption = None,
     min_nm: Annotated[
         float | None, typer.Option("--min-nm", help="Only particles of at least this diameter.")
     ] = None,
@@ -164,8 +182,7 @@ def _selection(  # noqa: PLR0913 - an argument for each option
     ] = False,
     suspect: Annotated[bool, typer.Option("--suspect", help="Count suspect images.")] = False,
 ) -> Selection:
-    for name in (session, sample, run):
-        _check_text(name)
+    about = of_files(session=session, sample=sample, run=run, since=since)
     _check_range(min_nm, max_nm)
     classes = _classes(class_ or [])
     rules = Rules(
@@ -177,9 +194,7 @@ def _selection(  # noqa: PLR0913 - an argument for each option
         max_nm=max_nm,
         size_classes=classes or SIZE_CLASSES,
     )
-    at = None if since is None else moment(since, datetime.now(UTC))
-    about = Selection(session=session, sample=sample, run=run, since=at, rules=rules)
-    return replace(about, classes=classes) if classes else about
+    return replace(about, rules=rules, classes=classes or None)
 
 
 def _check_text(name: str | None) -> None:
