@@ -1,5 +1,6 @@
 """`fringewatch compare`: sessions, synthesis runs or samples in one table."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -18,9 +19,11 @@ from schema import sessions
 from schema.distribution import Estimate
 from schema.fractions import Fraction
 from schema.groups import By, Group, groups, keys
+from schema.records import SessionRecord
 from schema.statement import statement
 
 NONE = "—"
+UUID_SHOWN = 8
 
 
 def compare(
@@ -48,12 +51,12 @@ def compare(
         chosen = _chosen(kind, keys(connection, kind, scope), names, connection)
         about = (connection, kind, chosen, scope, selection.rules)
         found = groups(*about, seed=BOOTSTRAP_SEED, tested=as_json)
-    titles = {session.uuid: session.name for session in known}
     if as_json:
-        plain = [_plain(group, titles) for group in found]
+        names_of = {session.uuid: session.name for session in known}
+        plain = [_plain(group, names_of) for group in found]
         print_json({"by": kind, "selection": selection.plain(), "groups": plain})
         return
-    out = console()
+    out, titles = console(), _titles(known)
     out.print(_figures(kind, found, titles))
     out.print()
     out.print(_differences(kind, found, titles))
@@ -64,6 +67,17 @@ def compare(
     )
     for note in notes:
         out.print(note, style="dim", soft_wrap=True)
+
+
+def _titles(known: Sequence[SessionRecord]) -> dict[str, str]:
+    """Names of sessions by their uuids; one that several have with its day and the uuid's start."""
+    often = Counter(session.name for session in known)
+    return {
+        each.uuid: each.name
+        if often[each.name] == 1
+        else f"{each.name} ({each.started_at_utc:%Y-%m-%d}, {each.uuid[:UUID_SHOWN]})"
+        for each in known
+    }
 
 
 def _chosen(
@@ -147,11 +161,11 @@ def _bounded(
     return f"{text} [{form.format(factor * low)}, {form.format(factor * high)}]"
 
 
-def _plain(group: Group, titles: dict[str, str]) -> dict[str, object]:
+def _plain(group: Group, names: dict[str, str]) -> dict[str, object]:
     against = group.against_first
     return {
         "key": group.key,
-        "name": titles.get(group.key, group.key),
+        "name": names.get(group.key, group.key),
         **statement(group.population),
         "against_first": None if against is None else asdict(against),
     }

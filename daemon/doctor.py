@@ -27,6 +27,7 @@ from daemon.owning import LARGEST_LOG_BYTES
 from daemon.reading import open_for_reading
 from daemon.roots import Root, RootVanished, look, opened
 from daemon.space import free_share
+from daemon.telling import fault
 from daemon.walk import folder_count, walk
 from daemon.watcher import WATCH_SHARE, watch_limit
 from schema import checkup, watched
@@ -53,6 +54,7 @@ def examine(config: Config, clock: Clock, *, thorough: bool) -> tuple[Finding, .
         lambda: _state(config, thorough),
         lambda: _models(config),
         lambda: _watched(config, clock),
+        lambda: _told(config),
         lambda: _machine(config),
     )
     return tuple(finding for look in looks for finding in look())
@@ -185,6 +187,27 @@ def _found(watch: WatchConfig, known: WatchedFolderRecord | None) -> Root:
     root = opened(watch, known)
     root.mount = within(RESOLVE_SECONDS, lambda: look(root)).mount
     return root
+
+
+def _told(config: Config) -> Iterator[Finding]:
+    """Where pictures go, and through what people are told, where either is asked for."""
+    folder = config.overlays.folder
+    if folder is not None:
+        try:
+            takes = within(RESOLVE_SECONDS, lambda: _takes_files(folder))
+        except OSError as error:
+            yield _bad("overlays", f"{printable(folder)}: {error.strerror or error}")
+        else:
+            words = "written" if takes else "no folder that could be written"
+            yield _verdict(takes, "overlays", f"{printable(folder)} is {words}")
+    if config.alerts.is_asked_for:
+        reason = fault(config.alerts.command)
+        yield _verdict(reason is None, "alerts", reason or printable(config.alerts.command[0]))
+
+
+def _takes_files(folder: Path) -> bool:
+    """Whether who asks may write there."""
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _machine(config: Config) -> Iterator[Finding]:

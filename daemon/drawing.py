@@ -20,7 +20,7 @@ from daemon.options import named
 from daemon.progress import Show, shown
 from daemon.reading import open_for_reading
 from daemon.selection import Selection
-from daemon.targets import check_unwatched
+from daemon.targets import check_apart
 from schema import pictures, standing
 from schema.pictures import Drawable
 from schema.scope import EVERYTHING
@@ -55,7 +55,7 @@ def overlays(
     logs.set_up(style="text")
     state, engine = open_for_reading(config.state.folder)
     with engine.begin() as connection:
-        check_unwatched(connection, config, folder)
+        check_apart(connection, config, folder)
         ids = None if not files else [_file_id(connection, path) for path in files]
         found = pictures.drawable(connection, selection.scope(connection), source_file_ids=ids)
         entries = {each: standing.entry(connection, each) for each in _file_ids(found)}

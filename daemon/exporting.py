@@ -109,6 +109,7 @@ def _check(selection: Selection, view: str) -> None:
         "--every-frame": rules.every_frame,
         "--no-border-weights": not rules.border_weights,
         "--out-of-domain": rules.out_of_domain,
+        "--uncalibrated": rules.uncalibrated,
         "--suspect": rules.suspect,
     }
     for option, given in counting.items():

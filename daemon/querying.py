@@ -1,5 +1,6 @@
 """`fringewatch query`: named questions, or SQL of one's own, that only read."""
 
+import math
 import re
 import shlex
 import time
@@ -13,6 +14,7 @@ from daemon.config import Config
 from daemon.datasette_folder import write_folder
 from daemon.errors import DaemonError, Misused
 from daemon.jsons import print_json
+from daemon.names import printable
 from daemon.population_table import console
 from daemon.reading import open_for_reading
 from daemon.targets import check_target
@@ -44,6 +46,7 @@ def list_queries(form: Form) -> None:
                     "title": query.title,
                     "description": query.description,
                     "parameters": dict(query.parameters),
+                    "numbers": dict(query.numbers),
                     "sql": query.sql,
                 }
                 for name, query in known.items()
@@ -77,6 +80,7 @@ def ask(config: Config, asked: str, given: Sequence[str], form: Form, limits: Li
     else:
         sql, titled = named.sql, Titled(title=named.title, note=named.description)
         values = dict.fromkeys(named.parameters, "") | values
+        _check_numbers(named, values)
     _, engine = open_for_reading(config.state.folder)
     try:
         with (
@@ -122,6 +126,25 @@ def parameters(given: Sequence[str]) -> dict[str, Any]:
             raise Misused(f"--set gives {name} twice")
         found[name] = _number(text)
     return found
+
+
+def _check_numbers(query: NamedQuery, values: dict[str, Any]) -> None:
+    """Make numbers of those that must be some.
+
+    Raises:
+        Misused: one is none, or too small or large for its query.
+    """
+    for name, (least, greatest) in query.numbers.items():
+        if values[name] == "":
+            continue
+        try:
+            number = float(values[name])
+        except ValueError:
+            number = math.nan
+        if not least <= number <= greatest:
+            given = printable(str(values[name]))
+            raise Misused(f"{name} is a number from {least:g} to {greatest:g}, not {given}")
+        values[name] = number
 
 
 def _named(asked: str) -> NamedQuery | None:

@@ -4,7 +4,7 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # `--help` loads no SQLAlchemy
     from schema.scope import Scope
 
 R = TypeVar("R")
+
+MOST_NAMED = 8
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d)", re.ASCII)
 _UNITS = {"min": "minutes", "h": "hours", "d": "days"}
@@ -58,10 +60,14 @@ class Selection:
         """The same for the database.
 
         Raises:
-            Misused: there is no such session, or several have this name.
+            Misused: there is no such session, sample or run, or several sessions have this name.
         """
+        from schema import sessions
         from schema.scope import Scope
 
+        known = sessions.all_sessions(connection)
+        _check_known("sample", self.sample, [each.sample for each in known])
+        _check_known("run", self.run, [each.run for each in known])
         uuid = None if self.session is None else session_uuid(connection, self.session)
         return Scope(session_uuid=uuid, sample=self.sample, run=self.run, since=self.since)
 
@@ -96,6 +102,15 @@ def session_uuid(connection: "Connection", name: str) -> str:
         uuids = ", ".join(session.uuid for session in matching)
         raise Misused(f"several sessions are called {name!r}; name one by its uuid: {uuids}")
     return matching[0].uuid
+
+
+def _check_known(kind: str, name: str | None, known: Sequence[str | None]) -> None:
+    if name is None or name in known:
+        return
+    named = list(dict.fromkeys(printable(each) for each in known if each is not None))
+    some = ", ".join(named[-MOST_NAMED:]) + (" and others" if len(named) > MOST_NAMED else "")
+    has = f"there are {some}" if named else f"no session states its {kind}"
+    raise Misused(f"there is no {kind} {printable(name)!r}; {has}")
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -181,13 +196,18 @@ def _selection(  # noqa: PLR0913 - an argument for each option
         bool, typer.Option("--out-of-domain", help="Count what the model is not known to see.")
     ] = False,
     suspect: Annotated[bool, typer.Option("--suspect", help="Count suspect images.")] = False,
+    uncalibrated: Annotated[
+        bool,
+        typer.Option("--uncalibrated", help="Count images without a pixel size in the fractions."),
+    ] = False,
 ) -> Selection:
     about = of_files(session=session, sample=sample, run=run, since=since)
-    _check_range(min_nm, max_nm)
+    _check_range(min_nm, max_nm, uncalibrated)
     classes = _classes(class_ or [])
     rules = Rules(
         suspect=suspect,
         out_of_domain=out_of_domain,
+        uncalibrated=uncalibrated,
         every_frame=every_frame,
         border_weights=border_weights,
         min_nm=min_nm,
@@ -211,9 +231,11 @@ def _classes(names: list[str]) -> tuple[str, ...]:
     return tuple(name for name in CLASS_NAMES if name in names)
 
 
-def _check_range(min_nm: float | None, max_nm: float | None) -> None:
+def _check_range(min_nm: float | None, max_nm: float | None, uncalibrated: bool) -> None:
     for name, value in (("--min-nm", min_nm), ("--max-nm", max_nm)):
         if value is not None and not 0 <= value < math.inf:
             raise Misused(f"{name} is a diameter in nm, not {value:g}")
     if min_nm is not None and max_nm is not None and max_nm <= min_nm:
         raise Misused(f"no particle has {min_nm:g} nm or more and less than {max_nm:g} nm")
+    if uncalibrated and (min_nm is not None or max_nm is not None):
+        raise Misused("--uncalibrated counts particles whose size in nm nobody knows")

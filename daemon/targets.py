@@ -29,13 +29,26 @@ def check_target(
     """
     if suffixes and target.suffix.lower() not in suffixes:
         raise Misused(f"{printable(target.name)!r} does not end with {' or '.join(suffixes)}")
-    check_unwatched(connection, config, target)
+    _check_unwatched(connection, config, target)
     state = resolved(config.state.folder)
     if resolved(target).is_relative_to(state):
         raise Misused(f"{printable(target)} lies inside the state folder {printable(state)}")
 
 
-def check_unwatched(connection: Connection, config: Config, target: Path) -> None:
+def check_apart(connection: Connection, config: Config, folder: Path) -> None:
+    """Refuse a folder for many files that lies inside a watched one, or around one.
+
+    Raises:
+        Misused: it does.
+    """
+    _check_unwatched(connection, config, folder)
+    wanted = resolved(folder)
+    for root in _watched(connection, config):
+        if root.is_relative_to(wanted):
+            raise Misused(f"{printable(folder)} holds {printable(root)}, which is watched")
+
+
+def _check_unwatched(connection: Connection, config: Config, target: Path) -> None:
     """Refuse what lies inside a watched folder, also where no configuration says so.
 
     Raises:

@@ -32,6 +32,14 @@ class NotTold(Exception):
     """The command could not be run, failed, or took too long."""
 
 
+def fault(command: Sequence[str]) -> str | None:
+    """Why a command could not be run now, by who asks; None where it could."""
+    program = command[0]
+    if os.access(program, os.X_OK) and os.path.isfile(program):
+        return None
+    return f"the alert command {printable(program)} is no program that can be run"
+
+
 class Teller:
     """Tells people through a command.
 
@@ -49,13 +57,6 @@ class Teller:
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
-
-    def fault(self) -> str | None:
-        """Why the command could not be run now; None where it could."""
-        program = self._command[0]
-        if os.access(program, os.X_OK) and os.path.isfile(program):
-            return None
-        return f"the alert command {printable(program)} is no program that can be run"
 
     def stop(self) -> None:
         """End what runs, with all that it began, and run nothing more."""

@@ -34,6 +34,8 @@ class Rules:
     `pipeline_fingerprint` None takes the pipeline of the newest result that may count.
     `every_frame`: all frames of a series count, though they show the same particles, and its sum
     does not.
+    `uncalibrated`: particles of micrographs without a pixel size, and so of no known size, count in
+    the fractions.
     `border_weights`: particles away from the border stand for those that touch it.
     `min_nm`, `max_nm`: area-equivalent diameters from the one, below the other, count.
     `size_classes`: whose size and shape count; fractions are of all classes.
@@ -41,6 +43,7 @@ class Rules:
 
     suspect: bool = False
     out_of_domain: bool = False
+    uncalibrated: bool = False
     every_frame: bool = False
     border_weights: bool = True
     pipeline_fingerprint: str | None = None
@@ -161,7 +164,7 @@ def _newest_pipeline(results: Sequence[Result], rules: Rules) -> str | None:
 def _flaw(result: Result, rules: Rules) -> LeftOut | None:
     if result.suspect and not rules.suspect:
         return LeftOut.SUSPECT
-    if result.area_nm2 is None:
+    if result.area_nm2 is None and not rules.uncalibrated:
         return LeftOut.UNCALIBRATED
     if not result.in_domain and not rules.out_of_domain:
         return LeftOut.OUT_OF_DOMAIN

@@ -32,6 +32,8 @@ def classifier_of(
         return Classifier(reason=f"the model was not measured on {', '.join(strange)}")
     if rules.out_of_domain:
         return Classifier(reason="micrographs outside the model's domain count")
+    if rules.uncalibrated:
+        return Classifier(reason="micrographs without a pixel size may lie outside its domain")
     if rules.size_range_nm is not None:
         return Classifier(reason="the classifier's errors are known for all sizes together")
     return Classifier(confusion=confusion)

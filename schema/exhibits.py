@@ -38,13 +38,14 @@ class Specimen:
 
     `probability`: of its class by the forest; of being particle at all by the network, where it has
     no class. `is_typical`: taken for the median of that probability, not for a low one.
+    `diameter_nm`: None without a pixel size.
     """
 
     micrograph_id: int
     label: int
     particle_class: str | None
     probability: float
-    diameter_nm: float
+    diameter_nm: float | None
     is_typical: bool
 
 
@@ -155,12 +156,13 @@ def _specimens(
         probability = stated[places, 2 + code if code != UNCLASSIFIED else 1]
         for pick, is_typical in _picked(probability, per_class):
             place = places[pick]
+            diameter_nm = float(found.table["diameter_nm"][place])
             yield Specimen(
                 micrograph_id=chosen[found.result[place]].micrograph_id,
                 label=int(stated[place, 0]),
                 particle_class=None if code == UNCLASSIFIED else CLASS_NAMES[code],
                 probability=float(probability[pick]),
-                diameter_nm=float(found.table["diameter_nm"][place]),
+                diameter_nm=diameter_nm if np.isfinite(diameter_nm) else None,
                 is_typical=is_typical,
             )
 

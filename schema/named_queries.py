@@ -13,11 +13,15 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class NamedQuery:
-    """One question; `parameters` says what each means, an empty one leaves it open."""
+    """One question; `parameters` says what each means, an empty one leaves it open.
+
+    `numbers`: least and greatest value of those that are no text.
+    """
 
     title: str
     description: str
     parameters: Mapping[str, str]
+    numbers: Mapping[str, tuple[float, float]]
     sql: str
 
 
@@ -31,6 +35,7 @@ def named_queries() -> Mapping[str, NamedQuery]:
             title=values["title"],
             description=values["description"],
             parameters=values.get("parameters", {}),
+            numbers={each: (low, high) for each, (low, high) in values.get("numbers", {}).items()},
             sql=_statement(document["beginnings"], values),
         )
         for name, values in document["queries"].items()

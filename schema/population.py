@@ -32,6 +32,7 @@ from schema.summaries import UNCLASSIFIED
 Floats = NDArray[np.float64]
 
 NOT_ASKED = Classifier(reason="not asked for")
+UNCALIBRATED_TOO = "micrographs without a pixel size count in the fractions, without border weights"
 NO_WEIGHTS = "particles that touch the border are left out, no correction for it"
 
 
@@ -144,13 +145,15 @@ def counting_rule(rules: Rules) -> str:
         (rules.every_frame, "every frame of a series counts"),
         (rules.suspect, "suspect micrographs count"),
         (rules.out_of_domain, "micrographs outside the model's domain count"),
+        (rules.uncalibrated, UNCALIBRATED_TOO),
     ):
         words += [what] if departs else []
     return "; ".join(words)
 
 
 def _size_limit_nm(choice: Choice) -> float | None:
-    limits = [result.size_limit_nm for result in choice.results]
+    calibrated = [result for result in choice.results if result.area_nm2 is not None]
+    limits = [result.size_limit_nm for result in calibrated]
     return max([*limits, choice.rules.min_nm or 0.0]) if limits else None
 
 

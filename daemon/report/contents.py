@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection
@@ -28,6 +29,7 @@ class Report:
     title: str
     made_at_utc: datetime
     software_version: str
+    state_folder: Path
     selection: Selection
     population: Population
     relations: Relations
@@ -45,6 +47,7 @@ def gather(
     per_class: int,
     now: datetime,
     software_version: str,
+    state_folder: Path,
 ) -> Report:
     """All there is to say of a selection.
 
@@ -55,6 +58,7 @@ def gather(
         per_class: pictures of particles of each class; 0 is no gallery.
         now: aware UTC.
         software_version: that makes the page.
+        state_folder: whose database it is.
 
     Raises:
         Misused: the selection names a session that is not there.
@@ -65,6 +69,7 @@ def gather(
         title=printable(title or _title(selection)),
         made_at_utc=now,
         software_version=software_version,
+        state_folder=state_folder,
         selection=selection,
         population=found.population(np.random.default_rng(BOOTSTRAP_SEED)),
         relations=correlations(connection, found),

@@ -172,20 +172,22 @@ def _missing(exhibition: Exhibition, missing: Mapping[str, list[str]]) -> Iterat
 def _shown(wanted: _Wanted, content: bytes) -> Shown:
     row, specimen = wanted.exhibit.row, wanted.specimen
     uri = f"data:image/jpeg;base64,{base64.b64encode(content).decode('ascii')}"
+    scale = "without a scale" if row.pixel_size_nm is None else "with a scale bar"
     if specimen is None:
         size = "" if row.pixel_size_nm is None else f", {row.pixel_size_nm:.4g} nm per pixel"
         return Shown(
             uri=uri,
-            alt=f"{_name(row)}, its particles outlined and lettered by class, with a scale bar.",
+            alt=f"{_name(row)}, its particles outlined and lettered by class, {scale}.",
             caption=(f"{_name(row)}, {row.width_px} × {row.height_px} px{size}",),
         )
     what = CLASS_MARKS[specimen.particle_class].words
+    size = "no size" if specimen.diameter_nm is None else f"{specimen.diameter_nm:.2f} nm"
     sure = "typical" if specimen.is_typical else "least sure"
     return Shown(
         uri=uri,
-        alt=f"Particle {specimen.label} of {_name(row)}, outlined, with a scale bar: {what}.",
+        alt=f"Particle {specimen.label} of {_name(row)}, outlined, {scale}: {what}.",
         caption=(
-            f"{specimen.diameter_nm:.2f} nm, p {specimen.probability:.2f}, {sure}",
+            f"{size}, p {specimen.probability:.2f}, {sure}",
             f"{_name(row)}, no.\N{NO-BREAK SPACE}{specimen.label}",
         ),
     )

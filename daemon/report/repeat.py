@@ -1,6 +1,7 @@
 """What it takes to make a report again: pipelines, settings, versions, the command line."""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -67,9 +68,23 @@ def environment(report: Report) -> str:
     return f"fringewatch {report.software_version} with Python {python}, {libraries}"
 
 
-def command(selection: Selection) -> str:
-    """The command line that makes this report again."""
-    return shlex.join(["fringewatch", "report", "FILE.html", *_options(selection)])
+def command(report: Report) -> str:
+    """The command line that makes this report again, in a shell such as bash."""
+    words = ["fringewatch", "report", "FILE.html", "--state", os.fspath(report.state_folder)]
+    return " ".join(map(_quoted, [*words, *_options(report.selection)]))
+
+
+def _quoted(word: str) -> str:
+    r"""What a shell reads as this word; what cannot be seen stands as its bytes: `$'a\x0ab'`."""
+    if printable(word) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(_escaped(character) for character in word) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() and character not in "\\'":
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 def _options(selection: Selection) -> Iterator[str]:
@@ -84,7 +99,7 @@ def _options(selection: Selection) -> Iterator[str]:
         ("--max-nm", rules.max_nm),
     ):
         if value is not None:
-            yield from (name, printable(str(value)))
+            yield from (name, str(value))
     if rules.size_classes != DEFAULT_RULES.size_classes:
         for each in rules.size_classes:
             yield from ("--class", each)
@@ -93,6 +108,7 @@ def _options(selection: Selection) -> Iterator[str]:
         ("--no-border-weights", not rules.border_weights),
         ("--out-of-domain", rules.out_of_domain),
         ("--suspect", rules.suspect),
+        ("--uncalibrated", rules.uncalibrated),
     ):
         if is_set:
             yield name

@@ -49,6 +49,7 @@ def write_report(
             per_class=per_class,
             now=now,
             software_version=version("fringewatch"),
+            state_folder=state.path.absolute(),
         )
     shown = None
     if report.exhibition is not None:

@@ -70,6 +70,18 @@ def test_of_sessions_of_one_name_the_uuid_tells(two, owner, config, capsys):
     assert [g["key"] for g in json.loads(capsys.readouterr().out)["groups"]] == uuids
 
 
+def test_of_sessions_of_one_name_people_see_which_is_which(owner, config, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for number in (1, 2):
+        session_id = session(owner, "morning", number)
+        done(owner, f"/data/{number}.dm4".encode(), str(number), session_id)
+    comparing.compare(config, "session", [], Selection(), as_json=False)
+    text = capsys.readouterr().out
+    assert text.count("morning (2026-03-01, 0b8e1a4e)") == 4  # a row of each, the other, the note
+    comparing.compare(config, "session", [], Selection(), as_json=True)
+    assert [g["name"] for g in json.loads(capsys.readouterr().out)["groups"]] == ["morning"] * 2
+
+
 def test_only_what_is_selected_is_compared(two, owner, config, capsys):
     done(owner, b"/data/c.dm4", "3", session(owner, "night", 3, sample="CdSe", run="9"))
     of_gold = Selection(sample="Au", rules=Rules(min_nm=5.5))

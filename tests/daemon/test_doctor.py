@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SYSTEM_CLOCK, Clock
-from daemon.config import AnalysisConfig, Config, LimitsConfig, StateConfig, WatchConfig
+from daemon.config import (
+    AlertsConfig,
+    AnalysisConfig,
+    Config,
+    LimitsConfig,
+    OverlaysConfig,
+    StateConfig,
+    WatchConfig,
+)
 from daemon.doctor import examine
 from daemon.findings import Finding, Health
 from daemon.owning import own_state
@@ -106,6 +114,16 @@ def insist_on_a_gpu(patient: Patient) -> None:
     patient.config = patient.config.model_copy(update={"analysis": analysis})
 
 
+def draw_into_nowhere(patient: Patient) -> None:
+    overlays = OverlaysConfig(folder=patient.state.path.parent / "nowhere")
+    patient.config = patient.config.model_copy(update={"overlays": overlays})
+
+
+def tell_through_nothing(patient: Patient) -> None:
+    alerts = AlertsConfig(no_file_seconds=60.0, command=("/nowhere/tell",))
+    patient.config = patient.config.model_copy(update={"alerts": alerts})
+
+
 @pytest.mark.parametrize(
     ("harm", "about"),
     [
@@ -117,6 +135,8 @@ def insist_on_a_gpu(patient: Patient) -> None:
         (ask_for_another_model, "model nowhere"),
         (ask_for_more_room, "free space"),
         (insist_on_a_gpu, "GPU"),
+        (draw_into_nowhere, "overlays"),
+        (tell_through_nothing, "alerts"),
     ],
 )
 def test_what_is_wrong_is_seen(patient, harm: Callable[[Patient], None], about: str):
@@ -125,6 +145,20 @@ def test_what_is_wrong_is_seen(patient, harm: Callable[[Patient], None], about: 
     bad = [name for name, finding in found.items() if finding.health is Health.BAD]
     assert len(bad) == 1, found
     assert bad[0].startswith(about)
+
+
+def test_pictures_and_alerts_are_looked_at_where_they_are_asked_for(patient):
+    assert {"overlays", "alerts"}.isdisjoint(patient.findings())
+    pictures = patient.state.path.parent / "pictures"
+    pictures.mkdir()
+    update = {
+        "overlays": OverlaysConfig(folder=pictures),
+        "alerts": AlertsConfig(no_file_seconds=60.0, command=("/bin/sh",)),
+    }
+    patient.config = patient.config.model_copy(update=update)
+    found = patient.findings()
+    assert (found["overlays"].health, found["alerts"].health) == (Health.WELL, Health.WELL)
+    assert list(pictures.iterdir()) == []
 
 
 def mount_point(patient: Patient) -> WatchedFolderRecord:

@@ -147,7 +147,7 @@ def test_a_state_without_a_particle_gives_the_columns_alone(owner, config, tmp_p
     [
         (Selection(session="morning"), ["1", "2", "3"]),
         (Selection(run="7"), ["1", "2", "3"]),
-        (Selection(sample="Pt"), []),
+        (Selection(sample="CdSe", session="morning"), []),
         (Selection(since=NOW + timedelta(days=1)), []),
         (Selection(since=NOW), ["1", "2", "3", "1", "2", "3"]),
         (Selection(session="morning", rules=Rules(min_nm=5.5)), ["2"]),
@@ -196,6 +196,7 @@ def test_micrographs_are_those_of_the_files_chosen_also_without_a_result(
         (Rules(border_weights=False), "--no-border-weights"),
         (Rules(out_of_domain=True), "--out-of-domain"),
         (Rules(suspect=True), "--suspect"),
+        (Rules(uncalibrated=True), "--uncalibrated"),
     ],
 )
 def test_a_rule_of_counting_is_refused(measured, config, tmp_path, rules, option):

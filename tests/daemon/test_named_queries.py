@@ -159,6 +159,8 @@ def test_faults_over_time_are_all_faults_by_the_hour(ask):
     assert row["hour"] == "2026-03-01T10"
     assert row["faults"] == sum(each["faults"] for each in ask("faults_by_run"))
     of_session = sum(each["faults"] for each in ask("faults_over_time", session="morning"))
+    uuid = "0b8e1a4e-6f0f-4f6e-9d2c-000000000001"
+    assert ask("faults_over_time", session=uuid) == ask("faults_over_time", session="morning")
     assert of_session == next(r["faults"] for r in ask("faults_by_run") if r["run"] == "17")
 
 
@@ -191,9 +193,10 @@ def test_each_micrograph_has_its_particles(ask):
     assert by_name["/data/run17_00.dm4"]["field_nm2"] == round((4096 * 0.02) ** 2, 1)
     density = by_name["/data/run17_00.dm4"]["per_um2"]
     assert density == pytest.approx(6 / (4.096 * 0.02) ** 2, abs=0.1)
-    assert {row["session"] for row in ask("particles_per_micrograph", session="evening")} == {
-        "evening"
-    }
+    uuid = "0b8e1a4e-6f0f-4f6e-9d2c-000000000002"
+    for name in ("evening", uuid):
+        rows = ask("particles_per_micrograph", session=name)
+        assert {row["session"] for row in rows} == {"evening"}
 
 
 def test_files_and_micrographs_that_need_a_look_are_named(ask):

@@ -133,6 +133,32 @@ def test_two_columns_of_one_name_are_no_json(measured, config, capsys):
     assert told(config, capsys, twice, form=Form.CSV).splitlines() == ["x,x", "1,2"]
 
 
+@pytest.mark.parametrize(
+    ("query", "given", "words"),
+    [
+        ("faults_by_size", "bin_nm=abc", "bin_nm is a number from 0.001 to 1000, not abc"),
+        ("faults_by_size", "bin_nm=1e-30", "not 1e-30"),
+        ("faults_by_size", "bin_nm=-1", "not -1"),
+        ("faults_by_size", "bin_nm=nan", "not nan"),
+        ("to_review", "below=0,5", "below is a number from 0 to 1, not 0,5"),
+        ("to_review", "below=\x1b[31m", r"not \x1b[31m"),
+    ],
+)
+def test_a_parameter_that_must_be_a_number_is_one(measured, config, capsys, query, given, words):
+    with pytest.raises(Misused) as caught:
+        told(config, capsys, query, given)
+    assert words in str(caught.value)
+
+
+def test_a_number_may_be_written_as_people_write_it(measured, config, capsys):
+    ways = ("bin_nm=2", "bin_nm=2.0", "bin_nm= 2.00", "bin_nm=2e0")
+    found = [told(config, capsys, "faults_by_size", each, form=Form.CSV) for each in ways]
+    assert found == [found[0]] * len(ways)
+    assert found[0] != told(config, capsys, "faults_by_size", form=Form.CSV)
+    empty = told(config, capsys, "faults_by_size", "bin_nm=", form=Form.CSV)
+    assert empty == told(config, capsys, "faults_by_size", form=Form.CSV)
+
+
 def test_a_named_query_without_parameters_answers_for_all(measured, config, capsys):
     every = json.loads(told(config, capsys, "largest_particles", form=Form.JSON))
     assert {row["run"] for row in every} == {"7", "007"}

@@ -406,8 +406,9 @@ def test_the_command_of_the_page_makes_the_same_page(
     (command,) = [each.text for each in Page(first).tagged("pre")]
     again = tmp_path / "again.html"
     _, *arguments = shlex.split(command.replace("FILE.html", shlex.quote(str(again))))
-    state = ["--state", str(config.state.folder), "--title", "the same", "--no-gallery"]
-    result = CliRunner().invoke(app, [*arguments, *state], catch_exceptions=False)
+    result = CliRunner().invoke(
+        app, [*arguments, "--title", "the same", "--no-gallery"], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.output
     assert again.read_text(encoding="utf-8") == first
 

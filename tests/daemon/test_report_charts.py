@@ -34,9 +34,16 @@ def report(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -> R
     path.write_bytes(empty_database)
     owner = engine.writer(path)
     populate(owner)
-    about = {"title": None, "per_class": 0, "now": NOW, "software_version": "0"}
     with owner.begin() as connection:
-        found = gather(connection, Selection(), **about)
+        found = gather(
+            connection,
+            Selection(),
+            title=None,
+            per_class=0,
+            now=NOW,
+            software_version="0",
+            state_folder=path.parent,
+        )
     owner.dispose()
     return found
 

@@ -123,7 +123,6 @@ def test_an_empty_state_has_an_empty_summary(owner, config, capsys):
     [
         ({"sample": "Au"}, 2),
         ({"run": "7"}, 2),
-        ({"sample": "Pt"}, 0),
         ({"session": "morning"}, 2),
         ({"session": "0b8e1a4e-6f0f-4f6e-9d2c-000000000002"}, 2),
         ({"session": "morning", "sample": "CdSe"}, 0),
@@ -192,12 +191,20 @@ def test_check_config_tells_of_overlays_and_alerts_where_there_are_any(tmp_path,
     reporting.check_config(path, as_json=False)
     text = printed(capsys)
     assert "through /bin/tell me\n" in text
+    assert "warning: the alert command /bin/tell is no program that can be run\n" in text
     assert "overlays" not in text
     path.write_text("[overlays]\nfolder = 'pictures'\n")
     reporting.check_config(path, as_json=False)
     text = printed(capsys)
     assert f"draws overlays into {tmp_path / 'pictures'}\n" in text
     assert "tells of limits" not in text
+
+
+def test_check_config_does_not_warn_of_a_command_that_is_there(tmp_path, capsys):
+    path = tmp_path / "fringewatch.toml"
+    path.write_text("[alerts]\nno_file_seconds = 60\ncommand = ['/bin/sh', 'me']\n")
+    reporting.check_config(path, as_json=False)
+    assert "warning" not in printed(capsys)
 
 
 def test_reports_leave_the_state_folder_as_it_was(measured, config, capsys):

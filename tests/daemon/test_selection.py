@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from daemon.errors import Misused
 from daemon.selection import Selection, moment, selecting
-from schema.choice import DEFAULT_RULES, SIZE_CLASSES
+from schema.choice import DEFAULT_RULES, SIZE_CLASSES, Rules
 from schema.scope import Scope
 from tests.daemon.results import session
 
@@ -55,7 +55,8 @@ def test_every_option_reaches_the_selection():
     assert (rules.min_nm, rules.max_nm, rules.size_classes) == (4.0, 6.0, ("stacking_fault",))
     assert found.classes == ("stacking_fault",)
     assert rules.every_frame and rules.out_of_domain and rules.suspect
-    assert not rules.border_weights
+    assert not rules.border_weights and not rules.uncalibrated
+    assert chosen("--uncalibrated").rules == Rules(uncalibrated=True)
 
 
 def test_classes_stand_in_their_own_order_however_they_were_named():
@@ -73,6 +74,8 @@ def test_classes_stand_in_their_own_order_however_they_were_named():
         (("--min-nm", "-1"), "--min-nm is a diameter in nm, not -1"),
         (("--max-nm", "inf"), "--max-nm is a diameter in nm, not inf"),
         (("--max-nm", "nan"), "--max-nm is a diameter in nm, not nan"),
+        (("--uncalibrated", "--max-nm", "6"), "whose size in nm nobody knows"),
+        (("--uncalibrated", "--min-nm", "0"), "whose size in nm nobody knows"),
         (("--min-nm", "6", "--max-nm", "6"), "no particle has 6 nm or more and less than 6 nm"),
         (("--since", "tomorrow"), "'tomorrow' is no time such as"),
         (("--since", "9999999999d"), "is no time such as"),
@@ -120,9 +123,35 @@ def test_a_session_is_found_by_name_or_uuid_and_never_guessed(owner):
 
 
 def test_every_criterion_of_files_reaches_the_database(owner):
+    session(owner, "morning", 1, sample="Au", run="7")
     found = Selection(sample="Au", run="7", since=NOW)
     with owner.begin() as connection:
         assert found.scope(connection) == Scope(sample="Au", run="7", since=NOW)
+
+
+@pytest.mark.parametrize(
+    ("selection", "words"),
+    [
+        (Selection(run="9"), "there is no run '9'; there are 7, 8"),
+        (Selection(sample="Pt"), "there is no sample 'Pt'; there are Au"),
+        (Selection(sample="a\nb", run="7"), r"there is no sample 'a\\x0ab'"),
+    ],
+)
+def test_a_run_or_sample_that_nothing_bears_is_no_empty_table(owner, selection, words):
+    session(owner, "morning", 1, sample="Au", run="7")
+    session(owner, "evening", 2, run="8")
+    with owner.begin() as connection, pytest.raises(Misused) as caught:
+        selection.scope(connection)
+    assert words in str(caught.value)
+
+
+def test_of_many_runs_the_last_are_named_and_without_any_that_is_said(owner):
+    with owner.begin() as connection, pytest.raises(Misused, match="no session states its run"):
+        Selection(run="9").scope(connection)
+    for number in range(12):
+        session(owner, f"day {number}", number, run=f"R{number}")
+    with owner.begin() as connection, pytest.raises(Misused, match=r"are R4, .* R11 and others"):
+        Selection(run="9").scope(connection)
 
 
 def test_words_say_what_was_chosen():

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from daemon.cli import app
 from daemon.config import Config, StateConfig, WatchConfig
 from daemon.errors import Misused
-from daemon.targets import check_target
+from daemon.targets import check_apart, check_target
 from schema import engine as database
 from schema import watched
 from schema.records import WatchedFolderRecord
@@ -55,6 +55,29 @@ def test_a_target_that_could_cost_data_is_refused(places, state, target, words):
     with database.reader(state.database).begin() as connection, pytest.raises(Misused) as caught:
         check_target(connection, config_of(places), places / target, suffixes)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["once", "now", "once/deep", "now/deep"])
+def test_pictures_lie_in_no_watched_folder(places, state, folder):
+    with database.reader(state.database).begin() as connection:
+        check_apart(connection, config_of(places), places / "mine")
+        with pytest.raises(Misused, match="which is watched"):
+            check_apart(connection, config_of(places), places / folder)
+
+
+@pytest.mark.parametrize("watched_one", ["once", "now"])
+def test_pictures_lie_in_no_folder_around_a_watched_one(places, state, watched_one):
+    above = places / "mine" / watched_one
+    record = WatchedFolderRecord(
+        configured=b"x", path=bytes(above), mount_point=b"/", mount_source=b"ext4 disk"
+    )
+    watch = (WatchConfig(folder=above),) if watched_one == "now" else ()
+    config = Config(state=StateConfig(folder=places / "state"), watch=watch)
+    with database.writer(state.database).begin() as connection:
+        if watched_one == "once":
+            watched.remember(connection, record, NOW)
+        with pytest.raises(Misused, match=r"mine holds .*, which is watched"):
+            check_apart(connection, config, places / "mine")
 
 
 def test_any_other_target_is_well(places, state):

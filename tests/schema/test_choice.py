@@ -57,10 +57,19 @@ def test_a_flawed_micrograph_is_left_out_with_its_reason(flaw, reason):
 
 @pytest.mark.parametrize(
     ("flaw", "rules"),
-    [(SUSPECT, Rules(suspect=True)), (OUT_OF_DOMAIN, Rules(out_of_domain=True))],
+    [
+        (SUSPECT, Rules(suspect=True)),
+        (OUT_OF_DOMAIN, Rules(out_of_domain=True)),
+        (UNCALIBRATED, Rules(uncalibrated=True)),
+    ],
 )
 def test_a_flaw_counts_when_it_is_asked_for(flaw, rules):
     assert kept(choose([of(1), of(2, **flaw)], rules)) == [1, 2]
+
+
+def test_one_flaw_that_is_asked_for_brings_in_no_other():
+    both = of(2, **UNCALIBRATED, **OUT_OF_DOMAIN)
+    assert choose([of(1), both], Rules(uncalibrated=True)).left_out == {LeftOut.OUT_OF_DOMAIN: 10}
 
 
 def test_identical_pictures_count_once():

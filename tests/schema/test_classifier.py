@@ -97,6 +97,7 @@ def test_rows_of_different_lengths_are_no_matrix():
         (Rules(min_nm=4.0), "known for all sizes together"),
         (Rules(max_nm=6.0), "known for all sizes together"),
         (Rules(out_of_domain=True), "outside the model's domain count"),
+        (Rules(uncalibrated=True), "without a pixel size may lie outside its domain"),
     ],
 )
 def test_errors_are_not_taken_for_those_of_what_they_were_not_measured_on(rules, reason):

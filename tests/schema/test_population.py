@@ -15,7 +15,7 @@ from schema.sample import Particles, sample
 from schema.statement import statement
 from schema.summaries import EXCLUSIONS, PACKED
 from tests.schema.examples import NOW
-from tests.schema.test_choice import SUSPECT, of
+from tests.schema.test_choice import SUSPECT, UNCALIBRATED, of
 
 FAULT, NO_FAULT, MISORIENTED, AGGLOMERATION, BACKGROUND = range(5)
 
@@ -239,9 +239,51 @@ def test_sizes_are_of_the_classes_asked_for_and_fractions_of_all():
     assert "size and shape of agglomeration alone" in found.counting_rule
 
 
+def test_without_a_pixel_size_particles_count_in_the_fractions_alone():
+    nan = float("nan")
+    regions = [
+        (1, FAULT, 4.0, False, None),
+        (1, NO_FAULT, 5.0, False, None),
+        (2, FAULT, nan, False, None),
+        (2, FAULT, nan, True, None),
+        (2, MISORIENTED, nan, False, None),
+    ]
+    results = [of(1, size_limit_nm=1.0), of(2, size_limit_nm=3.0, **UNCALIBRATED)]
+    found = describe(choose(results, Rules(uncalibrated=True)), particles(*regions))
+    assert (found.particles, found.fields_of_view) == (2, 2)
+    assert (found.diameter_nm.d10.value, found.diameter_nm.d90.value) == (4.0, 5.0)
+    assert found.excluded == {"touches_border": 1}
+    assert (found.area_imaged_nm2, found.size_limit_nm) == (400.0, 1.0)
+    fault, observable = found.stacking_fault_fraction.wilson, found.observable_fraction.wilson
+    assert (fault.count, fault.total, observable.total) == (2, 3, 4)
+    assert "without a pixel size count in the fractions" in found.counting_rule
+    json.dumps(statement(found), allow_nan=False)
+
+
+def test_of_uncalibrated_micrographs_alone_there_is_no_size_and_no_limit():
+    rules = Rules(uncalibrated=True)
+    choice = choose([of(1, **UNCALIBRATED)], rules)
+    found = describe(choice, particles((1, FAULT, float("nan"), False, None)))
+    assert (found.particles, found.size_limit_nm) == (0, None)
+    assert found.stacking_fault_fraction.wilson.value == 1.0
+    json.dumps(statement(found), allow_nan=False)
+
+
 def test_whatever_departs_from_the_default_stands_in_the_counting_rule():
-    rules = Rules(every_frame=True, suspect=True, out_of_domain=True, border_weights=False)
+    rules = Rules(
+        every_frame=True,
+        suspect=True,
+        out_of_domain=True,
+        uncalibrated=True,
+        border_weights=False,
+    )
     words = population(*two_of_them(), rules=rules).counting_rule
-    for part in ("no correction", "every frame", "suspect", "outside the model's domain"):
+    for part in (
+        "no correction",
+        "every frame",
+        "suspect",
+        "outside the model's domain",
+        "pixel size",
+    ):
         assert part in words
     assert ";" not in population(*two_of_them()).counting_rule.replace("left out;", "")
