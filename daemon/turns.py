@@ -14,6 +14,7 @@ from daemon.bounded import resolved
 from daemon.config import Config
 from daemon.outcomes import FileJob
 from schema import ledger, sessions, standing
+from schema.engine import without_waiting
 from schema.records import SessionRecord
 from schema.standing import LedgerEntry
 
@@ -36,7 +37,7 @@ class Turns:
         accepts_suspects: bool,
         only: frozenset[int] | None,
     ) -> None:
-        self._engine = engine
+        self._engine = without_waiting(engine)  # lost by a power loss, the file is ready as before
         self._only = only
         self._accepts_suspects = accepts_suspects
         self._patience = len(config.intake.retry_seconds)
