@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.table import Table
@@ -25,9 +25,11 @@ from daemon.telling import fault
 from schema import gathering, queries, sessions, standing
 from schema.outlook import per_minute
 from schema.queries import MicrographRow
-from schema.rebuild import Rebuilt
 from schema.records import SessionRecord
 from schema.statement import statement
+
+if TYPE_CHECKING:  # it reads mask files, which takes HDF5
+    from schema.rebuild import Rebuilt
 
 PROBLEMS = 20
 
@@ -169,7 +171,7 @@ def print_findings(found: Sequence[Finding], as_json: bool) -> None:
     console().print(table)
 
 
-def print_rebuilt(made: Rebuilt, aside: Path | None, as_json: bool) -> None:
+def print_rebuilt(made: "Rebuilt", aside: Path | None, as_json: bool) -> None:
     """Print what a rebuild restored, and which mask files it could not read."""
     if as_json:
         print_json(

@@ -14,7 +14,7 @@ from schema.correction import Classifier, true_shares
 from schema.correlation import by_field
 from schema.distribution import NOTHING, Estimate, estimate
 from schema.fractions import FAULT, NO_FAULT, Tallies, fault_share, tallied
-from schema.resampling import CONFIDENCE, LEAST_FIELDS, RESAMPLES, FieldBootstrap, quantiles_at
+from schema.resampling import CONFIDENCE, LEAST_FIELDS, RESAMPLES, FieldBootstrap, Weighted
 from schema.sample import Sample
 
 Floats = NDArray[np.float64]
@@ -97,10 +97,9 @@ class _Side:
         """(1 + B,) the first of the selection itself."""
         if self.diameter_nm.size == 0:
             return np.full(1 + self.bootstrap.resamples, np.nan)
-        order = np.argsort(self.diameter_nm)
-        own = quantiles_at(self.diameter_nm[order], self.weight[order], (0.5,))
-        drawn = self.bootstrap.quantiles(self.field, self.diameter_nm, self.weight, (0.5,))
-        return np.concatenate([own, drawn[:, 0]])
+        sizes = Weighted(self.diameter_nm, self.weight)
+        drawn = self.bootstrap.quantiles(self.field, sizes, (0.5,))
+        return np.concatenate([sizes.quantiles((0.5,)), drawn[:, 0]])
 
     @property
     def faults(self) -> Floats:

@@ -4,7 +4,6 @@ Only micrographs whose raw file was there when it was last looked for are chosen
 opens a dozen files however many there are. Every function only reads.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +13,7 @@ from sqlalchemy import Connection, select
 
 from schema import standing
 from schema.choice import Choice, Result
-from schema.engine import driver_connection
-from schema.gathering import Gathered, particles
+from schema.gathering import Gathered, columns_of, particles
 from schema.pictures import Drawable, drawable
 from schema.queries import MicrographRow, micrographs
 from schema.records import CLASS_NAMES, ArrivalRecord
@@ -149,7 +147,7 @@ def _specimens(
     """Of each class in turn: the typical ones first, then those the forest was least sure of."""
     ids = [result.analysis_id for result in chosen]
     found = particles(connection, ids)
-    stated = _stated(connection, ids)
+    stated = columns_of(connection, ids, _STATED)
     counted = is_counted(found.table, choice.rules)
     for code in (*range(len(CLASS_NAMES)), UNCLASSIFIED):
         places = np.flatnonzero(counted & (found.table["class_code"] == code))
@@ -176,16 +174,6 @@ def _picked(probability: Floats, wanted: int) -> Iterator[tuple[int, bool]]:
     yield from ((int(place), True) for place in typical)
     lowest = [place for place in np.argsort(probability, kind="stable") if place not in typical]
     yield from ((int(place), False) for place in lowest[: wanted // 2])
-
-
-def _stated(connection: Connection, analysis_ids: Sequence[int]) -> Floats:
-    """(N, 7) of `_STATED` of the regions of these analyses, in their order."""
-    statement = f"""
-        SELECT {", ".join(_STATED)} FROM json_each(?) JOIN particle ON analysis_id = value
-        ORDER BY key, label
-    """  # noqa: S608 - names of this module
-    rows = driver_connection(connection).execute(statement, (json.dumps(analysis_ids),)).fetchall()
-    return np.array(rows, np.float64).reshape(-1, len(_STATED))
 
 
 def _evenly(count: int, most: int) -> list[int]:

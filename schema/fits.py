@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from schema.distribution import Estimate, estimate
+from schema.distribution import Estimate, estimate, turned
 from schema.resampling import FieldBootstrap
 
 Floats = NDArray[np.float64]
@@ -101,7 +101,7 @@ def fitted(
         return None
     limit = float(scale(model, np.array([limit_nm]))[0]) if limit_nm > 0 else -np.inf
     middle = float(x.mean())  # squares of what is left lose no digits
-    terms = np.column_stack([weight, weight * (x - middle), weight * (x - middle) ** 2])
+    terms = np.stack([weight, weight * (x - middle), weight * (x - middle) ** 2]).T
     sums = terms.sum(axis=0)[np.newaxis]
     if bootstrap is not None:
         sums = np.concatenate([sums, bootstrap.sums(field, terms)])
@@ -110,11 +110,11 @@ def fitted(
         return None
     seen = _Seen.by(x, weight, (mu[0], sigma[0]), limit)
     back = np.exp if model == "lognormal" else np.asarray
-    centre, spread = back(mu), back(sigma)
+    centre = back(mu)
     return Fit(
         model=model,
         centre_nm=estimate(float(centre[0]), bootstrap, centre[1:]),
-        spread=estimate(float(spread[0]), bootstrap, spread[1:]),
+        spread=estimate(float(back(sigma[0])), bootstrap, back(turned(sigma[0], sigma[1:]))),
         unseen=seen.below,
         distance=seen.distance(),
         p_value=seen.p_value() if tested else None,

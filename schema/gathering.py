@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,15 +85,14 @@ def gathered(
         choice=choice,
         particles=particles(connection, choice.analysis_ids),
         bundle=bundle_of(connection, choice.pipeline_fingerprint),
-        materials=_materials(connection, scope),
-        pixel_size_uncertainty=_pixel_size_uncertainty(connection, scope),
+        **_stated(connection, scope),
     )
 
 
 def correlations(connection: Connection, found: Gathered) -> Relations:
     """What goes with what in these micrographs."""
     counted = is_counted(found.particles.table, found.choice.rules)
-    columns = _features(connection, found.choice.analysis_ids)[counted]
+    columns = columns_of(connection, found.choice.analysis_ids, RANKED)[counted]
     return relations(found.sample, RANKED, columns)
 
 
@@ -148,32 +148,35 @@ def bundle_of(connection: Connection, pipeline_fingerprint: str | None) -> Bundl
     return None if row is None else BundleRecord(**row._mapping)
 
 
-def _materials(connection: Connection, scope: Scope) -> tuple[str, ...]:
-    """The materials of the sessions of these micrographs, where one is stated."""
-    query = in_scope(select(Session.material).distinct(), scope).order_by(Session.material)
-    found = connection.execute(query.where(Session.material.is_not(None))).scalars()
-    return tuple(name for name in found if name)
+def _stated(connection: Connection, scope: Scope) -> dict[str, Any]:
+    """What the sessions of these micrographs state: materials, and the largest uncertainty.
 
-
-def _pixel_size_uncertainty(connection: Connection, scope: Scope) -> float | None:
-    """The largest that sessions of these micrographs state; None where it is not stated for each.
-
-    Half the 95 % interval of the pixel size, as a share of it.
+    The latter is half the 95 % interval of the pixel size, as a share of it; None where it is not
+    stated for each micrograph.
     """
-    query = in_scope(select(Session.pixel_size_uncertainty).distinct(), scope)
-    stated = list(connection.execute(query).scalars())
-    known = [each for each in stated if each is not None]
-    return max(known) if known and len(known) == len(stated) else None
+    columns = select(Session.material, Session.pixel_size_uncertainty).distinct()
+    found = connection.execute(in_scope(columns, scope)).all()
+    known = [uncertainty for _, uncertainty in found if uncertainty is not None]
+    return {
+        "materials": tuple(sorted({material for material, _ in found if material})),
+        "pixel_size_uncertainty": max(known) if known and len(known) == len(found) else None,
+    }
 
 
-def _features(connection: Connection, analysis_ids: Sequence[int]) -> NDArray[np.float64]:
-    """(N, K) of `RANKED` of the regions of these analyses, in their order."""
+def columns_of(
+    connection: Connection, analysis_ids: Sequence[int], names: Sequence[str]
+) -> NDArray[np.float64]:
+    """(N, K) of K columns of the regions of these analyses, in their order; NaN where one is empty.
+
+    An analysis at a time: its regions lie beside each other, and nothing has to be put in order.
+    """
     statement = f"""
-        SELECT {", ".join(RANKED)} FROM json_each(?) JOIN particle ON analysis_id = value
-        ORDER BY key, label
-    """  # noqa: S608 - names of this module
-    rows = driver_connection(connection).execute(statement, (json.dumps(analysis_ids),)).fetchall()
-    return np.array(rows, np.float64).reshape(-1, len(RANKED))
+        SELECT {", ".join(names)} FROM particle WHERE analysis_id = ? ORDER BY label
+    """  # noqa: S608 - names of the program
+    driver = driver_connection(connection)
+    found = (driver.execute(statement, (each,)).fetchall() for each in analysis_ids)
+    parts = [np.array(rows, np.float64).reshape(-1, len(names)) for rows in found]
+    return np.concatenate([np.empty((0, len(names))), *parts])
 
 
 def _shown(scope: Scope) -> Select[int, int]:
@@ -183,22 +186,27 @@ def _shown(scope: Scope) -> Select[int, int]:
 
 
 def _result(row: AnyRow) -> Result:
-    size = row.pixel_size_nm
+    """A row of `results`; taken apart at once, as each look at a name of it takes a microsecond."""
+    (
+        analysis_id, micrograph_id, field_of_view_id, pixel_sha256, pipeline_fingerprint,
+        activated_at_utc, seen_at_utc, in_domain, suspect, is_sum, signal_index, frame_index,
+        height_px, width_px, size, size_limit_nm, particle_count,
+    ) = row  # fmt: skip
     return Result(
-        analysis_id=row.analysis_id,
-        micrograph_id=row.micrograph_id,
-        field_of_view_id=row.field_of_view_id,
-        pixel_sha256=row.pixel_sha256,
-        pipeline_fingerprint=row.pipeline_fingerprint,
-        activated_at_utc=row.activated_at_utc,
-        seen_at_utc=row.first_seen_at_utc,
-        in_domain=bool(row.in_domain),
-        suspect=row.suspect is not None,
-        is_sum=bool(row.is_sum),
-        signal_index=row.signal_index,
-        frame_index=row.frame_index,
-        height_nm=None if size is None else row.height_px * size,
-        width_nm=None if size is None else row.width_px * size,
-        size_limit_nm=row.size_limit_nm,
-        particle_count=row.particle_count,
+        analysis_id=analysis_id,
+        micrograph_id=micrograph_id,
+        field_of_view_id=field_of_view_id,
+        pixel_sha256=pixel_sha256,
+        pipeline_fingerprint=pipeline_fingerprint,
+        activated_at_utc=activated_at_utc,
+        seen_at_utc=seen_at_utc,
+        in_domain=bool(in_domain),
+        suspect=suspect is not None,
+        is_sum=bool(is_sum),
+        signal_index=signal_index,
+        frame_index=frame_index,
+        height_nm=None if size is None else height_px * size,
+        width_nm=None if size is None else width_px * size,
+        size_limit_nm=size_limit_nm,
+        particle_count=particle_count,
     )

@@ -159,10 +159,7 @@ def _size_limit_nm(choice: Choice) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sized:
-    """The particles of a sample whose size and shape count, in order of size.
-
-    What sorts them again has little to do.
-    """
+    """The particles of a sample whose size and shape count."""
 
     field: NDArray[np.int64]
     weight: Floats
@@ -172,9 +169,8 @@ class _Sized:
 
     @classmethod
     def of(cls, counted: Sample) -> "_Sized":
-        sized = np.flatnonzero(counted.is_sized)
-        order = sized[np.argsort(counted.diameter_nm[sized], kind="stable")]
-        return cls(**{name: getattr(counted, name)[order] for name in cls.__dataclass_fields__})
+        names, sized = cls.__dataclass_fields__, counted.is_sized
+        return cls(**{name: getattr(counted, name)[sized] for name in names})
 
     def deciles(self, values: Floats, bootstrap: FieldBootstrap | None) -> Deciles:
         return deciles(self.field, values, self.weight, bootstrap)
@@ -186,8 +182,10 @@ class _Sized:
         if rules.max_nm is not None:
             return None, None
 
+        order = np.argsort(self.diameter_nm)  # once, for both; of equal ones any may be first
+        sizes = (self.field[order], self.diameter_nm[order], self.weight[order])
+
         def fit(model: Model) -> Fit | None:
-            sizes = (self.field, self.diameter_nm, self.weight)
             return fitted(model, *sizes, limit_nm, bootstrap, tested=tested)
 
         return fit("lognormal"), fit("normal")

@@ -13,7 +13,7 @@ from schema.correlation import by_field
 from schema.distribution import nice_edges
 from schema.fits import LEAST_PARTICLES
 from schema.fractions import FAULT, NO_FAULT
-from schema.resampling import quantiles_at
+from schema.resampling import Weighted
 from schema.sample import Sample
 
 Floats = NDArray[np.float64]
@@ -77,10 +77,8 @@ def portrait(counted: Sample) -> Portrait:
 
 def _quantiles(counted: Sample) -> tuple[float, ...]:
     sized = counted.is_sized
-    diameter, weight = counted.diameter_nm[sized], counted.weight[sized]
-    order = np.argsort(diameter)
-    shares = tuple(np.linspace(0, 1, _STEPS + 1).tolist())
-    return tuple(quantiles_at(diameter[order], weight[order], shares).tolist())
+    sizes = Weighted(counted.diameter_nm[sized], counted.weight[sized])
+    return tuple(sizes.quantiles(tuple(np.linspace(0, 1, _STEPS + 1).tolist())).tolist())
 
 
 def _histogram(values: Floats) -> Histogram:

@@ -6,6 +6,8 @@ as far as Student's t lies beyond the normal law (Hesterberg 2015, "What teacher
 the bootstrap", section 5.3: the expanded percentile interval).
 """
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,10 @@ CONFIDENCE = 0.95
 RESAMPLES = 1000
 LEAST_FIELDS = 5
 MOST_GROUPS = 400
-CELLS = 2048
+CELLS = 1024
+BINS = 2**16
+FULL = 2  # cells that one bin may fill; where values are that alike, they are put in order
+FEW_SHARES = 10
 
 Floats = NDArray[np.float64]
 
@@ -68,27 +73,25 @@ class FieldBootstrap:
         return np.asarray(self._drawn @ table)
 
     def quantiles(
-        self, field: NDArray[np.int64], values: Floats, weight: Floats, shares: tuple[float, ...]
+        self, field: NDArray[np.int64], sample: "Weighted", shares: tuple[float, ...]
     ) -> Floats:
         """(B, P) quantiles in each resample, NaN where it has no particle.
 
-        Values beyond 2,048 are gathered into so many cells of equal number, inside which they are
-        taken as evenly spread.
+        Values beyond 1,024 are gathered into about so many cells of equal number, inside which they
+        are taken as evenly spread.
 
         Args:
-            field: (N,) in [0, F).
-            values: (N,).
-            weight: (N,) positive.
+            field: (N,) in [0, F), where each of the N values lies.
+            sample: the values.
             shares: P of them, in [0, 1].
         """
-        order = np.argsort(values, kind="stable")
-        cells = min(values.size, CELLS)
-        cell = np.arange(values.size) * cells // max(values.size, 1)
-        ordered, heavy = values[order], weight[order]
-        place = np.bincount(cell, ordered * heavy, cells) / np.bincount(cell, heavy, cells)
-        both = self._group[field[order]] * cells + cell
-        table = np.bincount(both, heavy, self._groups * cells).reshape(self._groups, cells)
-        return _quantiles_of_rows(place, self._drawn @ table, shares)
+        cell, cells = sample.cell, sample.cells
+        mass = np.bincount(cell, sample.weights, cells)
+        place = np.bincount(cell, sample.values * sample.weights, cells) / mass
+        both = self._group[field] * cells + cell
+        table = np.bincount(both, sample.weights, self._groups * cells)
+        rows = self._drawn @ table.reshape(self._groups, cells)
+        return np.array([quantiles_at(place, row, shares) for row in rows])
 
     def interval(self, draws: Floats) -> tuple[float, float] | None:
         """The 95 % interval of a figure from its values in the resamples.
@@ -115,33 +118,68 @@ def expanded_tail(fields: int) -> float:
     return float(ndtr(-reach))
 
 
-def _quantiles_of_rows(ordered: Floats, weights: Floats, shares: tuple[float, ...]) -> Floats:
-    """(B, P) what `quantiles_at` gives for each of B rows of weights, all rows at once."""
-    found = np.full((len(weights), len(shares)), np.nan)
-    if ordered.size == 0:
-        return found
-    there = weights > 0
-    rank = np.cumsum(there, axis=1, dtype=np.int32)
-    rows = np.flatnonzero(rank[:, -1] > 0)
-    reached = np.cumsum(weights, axis=1)
-    with np.errstate(invalid="ignore"):
-        middles = (reached - weights / 2) / reached[:, -1:]
-    for place, share in enumerate(shares):
-        below = np.count_nonzero(there & (middles < share), axis=1)[rows]
-        low, high = (
-            _of_rank(rank[rows], np.clip(number, 1, rank[rows, -1]))
-            for number in (below, below + 1)
-        )
-        left, right = middles[rows, low], middles[rows, high]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            part = np.where(high > low, (share - left) / (right - left), 0.0)
-        found[rows, place] = ordered[low] + part * (ordered[high] - ordered[low])
-    return found
+class Weighted:
+    """N values, each standing for its weight.
 
+    Args:
+        values: (N,) in any order.
+        weights: (N,) positive.
+    """
 
-def _of_rank(rank: NDArray[np.int32], number: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(B,) where the rank of each row first reaches a number."""
-    return np.asarray(np.argmax(rank >= number[:, np.newaxis], axis=1))
+    def __init__(self, values: Floats, weights: Floats) -> None:
+        self.values = values
+        self.weights = weights
+
+    @cached_property
+    def cell(self) -> NDArray[np.int64]:
+        """(N,) cells that ascend with the values: one for each of them, or some 1,024, none empty.
+
+        A million values are put into bins of equal width, and neighbouring bins into cells of equal
+        number, in a tenth of the time of putting them in order.
+        """
+        size = self.values.size
+        spread = np.ptp(self.values) if size > CELLS else 0.0
+        if 0 < spread < np.inf:
+            steps = (self.values - self.values.min()) * (BINS / spread)
+            fine = np.minimum(steps, BINS - 1).astype(np.int64)
+            counts = np.bincount(fine)
+            if counts.max() < FULL * size / CELLS:
+                before = np.cumsum(counts) - counts
+                _, cell_of_bin = np.unique(before * CELLS // size, return_inverse=True)
+                return np.asarray(cell_of_bin[fine])
+        cell = np.empty(size, np.int64)
+        cell[self._order] = np.arange(size) * min(size, CELLS) // max(size, 1)
+        return cell
+
+    @property
+    def cells(self) -> int:
+        """How many there are."""
+        return int(self.cell.max(initial=-1)) + 1
+
+    def quantiles(self, shares: tuple[float, ...]) -> Floats:
+        """(P,) as `quantiles_at` has them, NaN where there is no value.
+
+        Args:
+            shares: P of them, in [0, 1].
+        """
+        if self.values.size <= CELLS or len(shares) > FEW_SHARES:
+            return quantiles_at(self.values[self._order], self.weights[self._order], shares)
+        masses = np.bincount(self.cell, self.weights, self.cells).astype(np.float64)
+        reached = np.cumsum(masses)
+        return np.array([self._quantile(share * reached[-1], reached) for share in shares])
+
+    def _quantile(self, target: float, reached: Floats) -> float:
+        """The value at which so much weight is reached; it lies between two of three cells."""
+        middle = int(np.searchsorted(reached, target))
+        near = np.flatnonzero(np.abs(self.cell - middle) <= 1)
+        near = near[np.argsort(self.values[near], kind="stable")]
+        below = reached[middle - 2] if middle > 1 else 0.0
+        weights = self.weights[near]
+        return float(np.interp(target, below + np.cumsum(weights) - weights / 2, self.values[near]))
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        return np.argsort(self.values, kind="stable")
 
 
 def quantiles_at(ordered: Floats, weights: Floats, shares: tuple[float, ...]) -> Floats:
@@ -156,9 +194,9 @@ def quantiles_at(ordered: Floats, weights: Floats, shares: tuple[float, ...]) ->
         shares: P of them, in [0, 1].
     """
     there = weights > 0
-    weights, ordered = weights[there], ordered[there]
+    if not there.all():
+        weights, ordered = weights[there], ordered[there]
     if weights.size == 0:
         return np.full(len(shares), np.nan)
     reached = np.cumsum(weights)
-    middles = (reached - weights / 2) / reached[-1]
-    return np.interp(shares, middles, ordered)
+    return np.asarray(np.interp(np.array(shares) * reached[-1], reached - weights / 2, ordered))

@@ -50,15 +50,18 @@ class Sample:
 
 def counts_for_size(table: Packed, rules: Rules) -> NDArray[np.bool_]:
     """(N,) whether size and shape of a region belong to the population by the counting rule."""
-    codes = [CLASS_NAMES.index(name) for name in rules.size_classes]
-    wanted = np.isin(table["class_code"], codes)
-    return np.asarray(is_counted(table, rules) & wanted & np.isfinite(table["diameter_nm"]))
+    is_sized = _has_size(table["class_code"], table["diameter_nm"], rules)
+    return np.asarray(is_counted(table, rules) & is_sized)
 
 
 def sample(choice: Choice, particles: Particles) -> Sample:
     """The regions that count, of the results that were chosen."""
     counted = is_counted(particles.table, choice.rules)
-    table, result = particles.table[counted], particles.result[counted]
+    class_code, diameter_nm, aspect_ratio, circularity, caliper_nm = (
+        particles.table[name][counted]
+        for name in ("class_code", "diameter_nm", "aspect_ratio", "circularity", "caliper_nm")
+    )
+    result = particles.result[counted]
     names = sorted({each.field_of_view_id for each in choice.results})
     place = {name: number for number, name in enumerate(names)}
     of_result = np.array([place[each.field_of_view_id] for each in choice.results], np.int64)
@@ -67,12 +70,12 @@ def sample(choice: Choice, particles: Particles) -> Sample:
     return Sample(
         fields=len(names),
         field=of_result[result],
-        class_code=table["class_code"],
-        diameter_nm=table["diameter_nm"],
-        aspect_ratio=table["aspect_ratio"],
-        circularity=table["circularity"],
-        weight=_weights(choice, table, result),
-        is_sized=counts_for_size(table, choice.rules),
+        class_code=class_code,
+        diameter_nm=diameter_nm,
+        aspect_ratio=aspect_ratio,
+        circularity=circularity,
+        weight=_weights(choice, caliper_nm, result),
+        is_sized=_has_size(class_code, diameter_nm, choice.rules),
         seen_seconds=seen,
     )
 
@@ -97,6 +100,15 @@ def is_counted(table: Packed, rules: Rules) -> NDArray[np.bool_]:
     return _is_inside(table) & _is_in_range(table, rules)
 
 
+def _has_size(
+    class_code: NDArray[np.int8], diameter_nm: NDArray[np.float64], rules: Rules
+) -> NDArray[np.bool_]:
+    """(N,) whether size and shape of a region that counts belong to the population."""
+    is_wanted = np.zeros(len(CLASS_NAMES) + 1, np.bool_)  # the last is for those without a class
+    is_wanted[[CLASS_NAMES.index(name) for name in rules.size_classes]] = True
+    return np.asarray(is_wanted[class_code] & np.isfinite(diameter_nm))
+
+
 def _is_inside(table: Packed) -> NDArray[np.bool_]:
     return np.asarray((table["exclusion"] == 0) & ~table["touches_border"])
 
@@ -108,11 +120,13 @@ def _is_in_range(table: Packed, rules: Rules) -> NDArray[np.bool_]:
     return np.asarray((table["diameter_nm"] >= low) & (table["diameter_nm"] < high))
 
 
-def _weights(choice: Choice, table: Packed, result: NDArray[np.int64]) -> NDArray[np.float64]:
+def _weights(
+    choice: Choice, caliper_nm: NDArray[np.float64], result: NDArray[np.int64]
+) -> NDArray[np.float64]:
     if not choice.rules.border_weights:
         return np.ones(result.size)
     nan = float("nan")
     sides = [(each.height_nm or nan, each.width_nm or nan) for each in choice.results]
     height, width = np.array(sides, np.float64).reshape(-1, 2)[result].T
-    found = border.weights(table["caliper_nm"], height, width)
+    found = border.weights(caliper_nm, height, width)
     return np.where(np.isfinite(found), found, 1.0)

@@ -101,6 +101,39 @@ def test_figures_are_those_of_numpy_where_all_weights_are_one():
     )
 
 
+def test_the_interval_of_a_spread_lies_as_far_above_it_as_its_resamples_lie_below():
+    rng = np.random.default_rng(4)
+    field = np.repeat(np.arange(8), 20)
+    values = rng.lognormal(1.8 + rng.normal(0, 0.2, 8)[field], 0.1)
+    bootstrap = FieldBootstrap(8, np.random.default_rng(5))
+    terms = power_sums(values, np.ones(160))
+    drawn = bootstrap.sums(field, terms)
+    found = moments(terms.sum(axis=0), 160, bootstrap, drawn)
+    variance = (drawn[:, 2] / drawn[:, 0] - (drawn[:, 1] / drawn[:, 0]) ** 2) * 160 / 159
+    logs = (drawn[:, 4] / drawn[:, 0] - (drawn[:, 3] / drawn[:, 0]) ** 2) * 160 / 159
+    for spread, resampled in (
+        (found.standard_deviation, np.sqrt(variance)),
+        (found.coefficient_of_variation, np.sqrt(variance) * drawn[:, 0] / drawn[:, 1]),
+        (logarithm(found.geometric_standard_deviation), np.sqrt(logs)),
+    ):
+        low, high = bootstrap.interval(resampled)
+        assert spread.high / spread.value == pytest.approx(spread.value / low, rel=0.01)
+        assert spread.value / spread.low == pytest.approx(high / spread.value, rel=0.01)
+        assert spread.high / spread.value > 1.05 * spread.value / spread.low
+
+
+def logarithm(found):
+    return Estimate(value=math.log(found.value), low=math.log(found.low), high=math.log(found.high))
+
+
+def test_a_spread_of_nothing_has_no_interval():
+    terms = power_sums(np.full(40, 5.0), np.ones(40))
+    bootstrap = FieldBootstrap(8, np.random.default_rng(5))
+    drawn = bootstrap.sums(np.repeat(np.arange(8), 5), terms)
+    spread = moments(terms.sum(axis=0), 40, bootstrap, drawn).standard_deviation
+    assert spread == Estimate(value=pytest.approx(0.0, abs=1e-6))
+
+
 def test_a_weight_of_three_counts_as_three_particles():
     once = power_sums(np.array([4.0, 7.0]), np.array([3.0, 1.0])).sum(axis=0)
     thrice = power_sums(np.array([4.0, 4.0, 4.0, 7.0]), np.ones(4)).sum(axis=0)

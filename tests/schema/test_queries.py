@@ -216,8 +216,14 @@ def test_features_stand_in_the_order_of_the_regions_they_are_of(connection):
     first = done(connection, "a.dm4", result("a", (particle(2, 4.0), particle(1, 6.0))))
     second = done(connection, "b.dm4", result("b", (particle(1, 8.0), particle(2, None))))
     ids = [*second, *first]
-    columns, regions = gathering._features(connection, ids), gathering.particles(connection, ids)
+    columns, regions = (
+        gathering.columns_of(connection, ids, gathering.RANKED),
+        gathering.particles(connection, ids),
+    )
     assert columns.shape == (4, len(gathering.RANKED))
     sizes = columns[:, gathering.RANKED.index("equivalent_diameter_nm")]
     assert np.array_equal(sizes, regions.table["diameter_nm"], equal_nan=True)
-    assert gathering._features(connection, []).shape == (0, len(gathering.RANKED))
+    assert gathering.columns_of(connection, [], gathering.RANKED).shape == (
+        0,
+        len(gathering.RANKED),
+    )

@@ -8,8 +8,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 
 from schema.resampling import (
+    CELLS,
     FieldBootstrap,
-    _quantiles_of_rows,
+    Weighted,
     expanded_tail,
     quantiles_at,
 )
@@ -92,7 +93,8 @@ def test_a_field_without_a_particle_takes_its_place_in_the_draw():
 def test_one_seed_gives_one_result():
     field, values = np.arange(40) % 8, np.arange(40.0)
     first, again, other = (
-        bootstrap(8, seed=seed).quantiles(field, values, np.ones(40), (0.5,)) for seed in (3, 3, 4)
+        bootstrap(8, seed=seed).quantiles(field, Weighted(values, np.ones(40)), (0.5,))
+        for seed in (3, 3, 4)
     )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -100,27 +102,27 @@ def test_one_seed_gives_one_result():
 
 def test_a_resample_of_one_field_is_the_sample():
     values = np.array([4.0, 9.0, 5.0, 7.0])
-    found = bootstrap(1, 3).quantiles(np.zeros(4, int), values, np.ones(4), (0.5,))
+    found = bootstrap(1, 3).quantiles(np.zeros(4, int), Weighted(values, np.ones(4)), (0.5,))
     assert np.array_equal(found, np.full((3, 1), 6.0))
 
 
 def test_a_resample_without_a_particle_has_no_quantile():
     # Of three fields one has particles: it is left out in (2/3)³ = 30 % of the resamples.
     found = bootstrap(3, 4000).quantiles(
-        np.zeros(2, int), np.array([5.0, 6.0]), np.ones(2), (0.1, 0.9)
+        np.zeros(2, int), Weighted(np.array([5.0, 6.0]), np.ones(2)), (0.1, 0.9)
     )
     missing = np.isnan(found).all(axis=1)
     assert missing.mean() == pytest.approx((2 / 3) ** 3, abs=4 * math.sqrt(0.21 / 4000))
     assert np.isfinite(found[~missing]).all()
 
 
-@pytest.mark.parametrize(("particles", "cell_nm"), [(2048, 1e-9), (12_000, 4 / 2048)])
+@pytest.mark.parametrize(("particles", "cell_nm"), [(CELLS, 1e-9), (12_000, 4 / CELLS)])
 def test_cells_of_many_particles_move_no_quantile_by_more_than_a_cell(particles, cell_nm):
-    # Sizes lie evenly from 4 to 8 nm, so a cell is 0.002 nm; up to 2,048 there are no cells.
+    # Sizes lie evenly from 4 to 8 nm, so a cell is 0.004 nm; up to 1,024 there are no cells.
     rng = np.random.default_rng(5)
     field, values = rng.integers(0, 20, particles), rng.permutation(np.linspace(4, 8, particles))
     weight, shares = rng.uniform(1, 4, particles), (0.1, 0.5, 0.9)
-    found = bootstrap(20, 50).quantiles(field, values, weight, shares)
+    found = bootstrap(20, 50).quantiles(field, Weighted(values, weight), shares)
     order = np.argsort(values)
     times = bootstrap(20, 50).sums(np.arange(20), np.eye(20))[:, field[order]]
     exact = np.array([quantiles_at(values[order], row * weight[order], shares) for row in times])
@@ -128,14 +130,35 @@ def test_cells_of_many_particles_move_no_quantile_by_more_than_a_cell(particles,
     assert np.mean(found - exact) == pytest.approx(0, abs=cell_nm / 10)
 
 
-@given(st.integers(1, 12), st.integers(1, 30), st.integers(0, 2**32 - 1))
-def test_rows_of_weights_have_the_quantiles_of_each_row_alone(rows, count, seed):
+samples = st.sampled_from(
+    [
+        lambda rng, size: rng.lognormal(1.8, 0.2, size),
+        lambda rng, size: np.round(rng.lognormal(1.8, 0.2, size), 2),  # many are equal
+        lambda rng, size: np.append(rng.normal(5, 1, size - 1), 1e6),  # one bin holds nearly all
+        lambda rng, size: np.full(size, 5.0),
+        lambda rng, size: np.append(rng.normal(5, 1, size - 1), np.inf),
+        lambda rng, size: np.sort(rng.integers(0, 8, size).astype(float)),
+    ]
+)
+some = st.one_of(st.integers(1, 30), st.integers(CELLS - 1, 3 * CELLS))
+
+
+@given(samples, some, st.integers(0, 2**32 - 1))
+def test_in_whatever_order_values_come_their_quantiles_are_those_of_the_sorted(draw, size, seed):
     rng = np.random.default_rng(seed)
-    values = np.sort(rng.integers(0, 8, count).astype(float))  # some are equal
-    weights, shares = rng.uniform(0.1, 4, (rows, count)), (0.0, 0.1, 0.5, 0.9, 1.0)
-    weights[rng.random((rows, count)) < rng.random()] = 0.0
-    each = np.array([quantiles_at(values, row, shares) for row in weights])
-    assert _quantiles_of_rows(values, weights, shares) == pytest.approx(each, abs=1e-9, nan_ok=True)
+    values, weights = draw(rng, size), rng.uniform(1, 4, size)
+    order, shares = np.argsort(values, kind="stable"), (0.0, 0.1, 0.5, 0.9, 0.999)
+    expected = quantiles_at(values[order], weights[order], shares)
+    assert Weighted(values, weights).quantiles(shares) == pytest.approx(expected, rel=1e-9)
+
+
+@given(samples, some, st.integers(0, 2**32 - 1))
+def test_cells_ascend_with_the_values_and_none_is_empty(draw, size, seed):
+    sample = Weighted(draw(np.random.default_rng(seed), size), np.ones(size))
+    assert np.array_equal(np.unique(sample.cell), np.arange(sample.cells))
+    assert (np.diff(sample.cell[np.argsort(sample.values, kind="stable")]) >= 0).all()
+    assert sample.cells <= CELLS
+    assert np.bincount(sample.cell).max() <= 4 * math.ceil(size / CELLS)
 
 
 def test_particles_of_each_kind_are_summed_as_if_each_kind_stood_alone():
@@ -212,7 +235,7 @@ def test_the_interval_of_a_median_has_the_width_of_theory():
     # The median of N normal values scatters by 1.2533·σ/√N.
     values = np.random.default_rng(2).normal(0, 1, 2000)
     drawn = bootstrap(2000)
-    draws = drawn.quantiles(np.arange(2000), values, np.ones(2000), (0.5,))[:, 0]
+    draws = drawn.quantiles(np.arange(2000), Weighted(values, np.ones(2000)), (0.5,))[:, 0]
     low, high = drawn.interval(draws)
     assert (high - low) / (2 * 1.96) == pytest.approx(1.2533 / math.sqrt(2000), rel=0.25)
 
@@ -224,7 +247,9 @@ def test_the_interval_covers_the_median_of_populations_clustered_by_field():
         field = np.arange(80) // 10
         values = rng.normal(5, 0.3, 8)[field] + rng.normal(0, 1, 80)
         drawn = FieldBootstrap(8, rng, 400)
-        low, high = drawn.interval(drawn.quantiles(field, values, np.ones(80), (0.5,))[:, 0])
+        low, high = drawn.interval(
+            drawn.quantiles(field, Weighted(values, np.ones(80)), (0.5,))[:, 0]
+        )
         covered += low <= 5 <= high
     # 190 of 200 are due; binomial scatter is 3.1.
     assert covered >= 180
@@ -235,4 +260,4 @@ def test_no_field_has_no_figure():
     assert none.interval(np.full(5, math.nan)) is None
     assert np.array_equal(none.sums(np.empty(0, int), np.empty((0, 2))), np.zeros((5, 2)))
     empty = np.empty(0)
-    assert np.isnan(none.quantiles(np.empty(0, int), empty, empty, (0.5,))).all()
+    assert np.isnan(none.quantiles(np.empty(0, int), Weighted(empty, empty), (0.5,))).all()

@@ -10,12 +10,13 @@ import math
 import sys
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schema.correction import Classifier
-from schema.distribution import Estimate
+from schema.distribution import NOTHING, Estimate
 from schema.fractions import Corrected
 from schema.population import Population, describe
 from schema.resampling import RESAMPLES
@@ -29,7 +30,9 @@ SCENARIOS = (
     Scenario(name="moderate", fields=30, particles_per_field=15),
     Scenario(name="few full fields", fields=12, particles_per_field=25),
     Scenario(name="many sparse fields", fields=100, particles_per_field=8),
-    Scenario(name="very few fields", fields=8, particles_per_field=20),
+    Scenario(name="eight fields", fields=8, particles_per_field=20),
+    Scenario(name="five fields", fields=5, particles_per_field=30),
+    Scenario(name="drawn in groups", fields=800, particles_per_field=8),
     Scenario(name="border loss", fields=30, particles_per_field=18, frame_nm=60.0),
     Scenario(
         name="strong",
@@ -44,7 +47,11 @@ SCENARIOS = (
 
 FIGURES: dict[str, Callable[[Population], Estimate | Corrected]] = {
     "median": lambda found: found.diameter_nm.d50,
+    "D90": lambda found: found.diameter_nm.d90,
     "mean": lambda found: found.moments_nm.mean,
+    "geometric SD": lambda found: found.moments_nm.geometric_standard_deviation,
+    "fitted median": lambda found: found.lognormal.centre_nm if found.lognormal else NOTHING,
+    "fitted spread": lambda found: found.lognormal.spread if found.lognormal else NOTHING,
     "fault fraction": lambda found: found.stacking_fault_fraction.by_field,
     "corrected": lambda found: found.stacking_fault_fraction.corrected,
 }
@@ -58,7 +65,7 @@ def intervals(
     seen_as: Callable[[Drawn], Drawn] = lambda drawn: drawn,
     resamples: int = RESAMPLES,
 ) -> Floats:
-    """(M, 4, 3) low, value and high of each of `FIGURES`, in each of M populations.
+    """(M, 8, 3) low, value and high of each of `FIGURES`, in each of M populations.
 
     Args:
         scenario: how they are made.
@@ -84,7 +91,7 @@ def coverage(found: Floats, known: Truth) -> dict[str, float]:
 
     An interval that is missing holds nothing.
     """
-    true = (known.median_nm, known.mean_nm, known.fault_as_classified, known.fault)
+    true = astuple(known)
     holds = (found[:, :, 0] <= true) & (found[:, :, 2] >= true)
     return dict(zip(FIGURES, holds.mean(axis=0).tolist(), strict=True))
 

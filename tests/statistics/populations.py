@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtri
 
 from schema.choice import Choice, Result, Rules, choose
 from schema.correction import Confusion
@@ -65,11 +65,17 @@ class Scenario:
 class Truth:
     """What the figures would be of all fields there could be.
 
-    `fault_as_classified`, `fault`: among observable particles, by the class given and the true one.
+    `spread`: geometric standard deviation. Sizes are lognormal, so a fit has the same median and
+    spread. `fault_as_classified`, `fault`: among observable particles, by the class given and the
+    true one.
     """
 
     median_nm: float
+    d90_nm: float
     mean_nm: float
+    spread: float
+    fitted_median_nm: float
+    fitted_spread: float
     fault_as_classified: float
     fault: float
 
@@ -91,9 +97,14 @@ def truth(scenario: Scenario) -> Truth:
     variance = scenario.size_between**2 + scenario.size_within**2
     shares = _mean_shares(scenario)
     given = shares @ RATES
+    spread = float(np.exp(np.sqrt(variance)))
     return Truth(
         median_nm=MEDIAN_NM,
+        d90_nm=MEDIAN_NM * spread ** float(ndtri(0.9)),
         mean_nm=MEDIAN_NM * float(np.exp(variance / 2)),
+        spread=spread,
+        fitted_median_nm=MEDIAN_NM,
+        fitted_spread=spread,
         fault_as_classified=float(given[FAULT] / (given[FAULT] + given[NO_FAULT])),
         fault=float(shares[FAULT] / OBSERVABLE),
     )
