@@ -66,6 +66,17 @@ def test_no_other_shares_come_nearer_to_those_observed(observed, counts):
         assert distance(found) <= distance(found + 0.01 * (towards - found)) + 1e-7
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_not_there_has_a_share_of_exactly_nothing(seed):
+    # Shares of 1e-17 and of -1e-17 would make a fraction of nothing but noise.
+    rates = np.random.default_rng(seed).uniform(0.01, 0.2, (CLASSES, CLASSES)) + np.eye(CLASSES)
+    rates /= rates.sum(axis=1, keepdims=True)
+    truth = np.array([0.0, 0.0, 0.25, 0.75, 0.0])
+    (found,) = true_shares((truth @ rates)[np.newaxis], rates[np.newaxis])
+    assert found[[0, 1, 4]].tolist() == [0.0, 0.0, 0.0]
+    assert found == pytest.approx(truth)
+
+
 def test_each_row_of_observations_has_its_own_rates():
     observed = np.array([with_faults(0.3), np.zeros(CLASSES), with_faults(0.3)])
     rates = np.array([np.eye(CLASSES), np.eye(CLASSES), right_in(0.86)])
