@@ -122,7 +122,7 @@ def session_population(connection: Connection, uuid: str) -> Population:
 def fault_share(population: Population) -> FaultShare:
     """The share as classified, and the lower end of its interval, the wider of the two.
 
-    Particles of one micrograph are not independent, so below five fields of view there is none.
+    Particles of one micrograph are not independent, so below eight fields of view there is none.
     Where every particle, or none, is faulted, the fields have no interval and Wilson's stands.
     """
     fraction = population.stacking_fault_fraction

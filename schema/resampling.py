@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
-LEAST_FIELDS = 5
+LEAST_FIELDS = 8
 MOST_GROUPS = 400
 CELLS = 1024
 BINS = 2**16
@@ -96,7 +96,7 @@ class FieldBootstrap:
     def interval(self, draws: Floats) -> tuple[float, float] | None:
         """The 95 % interval of a figure from its values in the resamples.
 
-        None where there are fewer than five fields of view, or where the figure could not be had
+        None where there are fewer than eight fields of view, or where the figure could not be had
         in one resample of twenty.
 
         Args:

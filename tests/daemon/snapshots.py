@@ -180,7 +180,7 @@ EMPTY = replace(
     excluded={},
     class_counts=dict.fromkeys(POPULATION.class_counts, 0),
     size_limit_nm=None,
-    interval_method="fewer than 5 fields of view: no interval",
+    interval_method="fewer than 8 fields of view: no interval",
     diameter_nm=Deciles(),
     moments_nm=Moments(),
     aspect_ratio=Deciles(),
@@ -196,8 +196,8 @@ NOTHING_FOUND = replace(
     BUSY,
     outlook=Outlook(
         population=EMPTY,
-        drift_of_median=Drift(reason="fewer than 5 fields of view have particles"),
-        drift_of_faults=Drift(reason="fewer than 5 fields of view have particles"),
+        drift_of_median=Drift(reason="fewer than 8 fields of view have particles"),
+        drift_of_faults=Drift(reason="fewer than 8 fields of view have particles"),
         per_minute=None,
     ),
 )

@@ -135,8 +135,8 @@ def test_the_lower_end_is_that_of_the_wider_interval(looking: Make, owner: Engin
     assert share.low == pytest.approx(0.28, abs=0.01)  # Wilson's: all fields are alike
 
 
-@pytest.mark.parametrize(("fields", "low"), [(4, None), (8, 0.676)])
-def test_below_five_fields_nothing_is_claimed_and_where_all_are_faulted_wilson_stands(
+@pytest.mark.parametrize(("fields", "low"), [(7, None), (8, 0.676)])
+def test_below_eight_fields_nothing_is_claimed_and_where_all_are_faulted_wilson_stands(
     looking: Make, owner: Engine, fields: int, low: float | None
 ):
     fill(owner, session(owner, "morning", 1), fields, "stacking_fault")

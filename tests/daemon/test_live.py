@@ -177,10 +177,10 @@ def test_few_fields_of_view_have_a_median_without_interval() -> None:
     population = replace(
         POPULATION,
         diameter_nm=Deciles(d50=Estimate(value=4.8)),
-        interval_method="fewer than 5 fields of view: no interval",
+        interval_method="fewer than 8 fields of view: no interval",
     )
     text = shown(with_figures(population))
-    assert "▲ median 4.80 nm · fewer than 5 f" in text
+    assert "▲ median 4.80 nm · fewer than 8 f" in text
 
 
 def test_particles_without_a_class_are_counted_too() -> None:

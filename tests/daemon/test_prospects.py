@@ -40,7 +40,7 @@ def test_without_figures_a_reason_stands_in_their_place():
         "drift            — no particle yet",
     ]
     assert shown(NOTHING_FOUND.outlook)[0] == "median ±2 %      — no interval yet"
-    assert shown(NOTHING_FOUND.outlook)[2].startswith("drift            — fewer than 5")
+    assert shown(NOTHING_FOUND.outlook)[2].startswith("drift            — fewer than 8")
 
 
 @pytest.mark.parametrize(

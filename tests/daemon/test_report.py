@@ -220,12 +220,12 @@ def one_image(owner: Engine) -> None:
 
 
 def one_size(owner: Engine) -> None:
-    for name in "abcdefg":
+    for name in "abcdefgh":
         commit(owner, name, *(particle(label, 5.0) for label in range(1, 5)))
 
 
 def one_class(owner: Engine) -> None:
-    for name in "abcdefg":
+    for name in "abcdefgh":
         discs = (particle(k, 4 + k / 7, particle_class="misoriented") for k in range(1, 9))
         commit(owner, name, *discs)
 
@@ -274,7 +274,7 @@ LITTLE = [
     (no_particle, "In 1 micrograph no particle was found."),
     (one_particle, "1 particle of 5.00 nm in 1 micrograph."),
     (two_particles, "2 particles of 5.00 and 6.00 nm in 1 micrograph."),
-    (one_image, "nm (fewer than 5 fields of view: no interval)."),
+    (one_image, "nm (fewer than 8 fields of view: no interval)."),
     (one_size, "have a median diameter of 5.00 nm (95 % 5.00 to 5.00 nm)."),
     (one_class, "No particle is observable, so nothing can be said of stacking faults."),
     (all_faulted, "stacking fault: 56 of 56 observable particles, 100.0 % (95 % 93.6 to 100.0 %"),

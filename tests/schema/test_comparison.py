@@ -72,7 +72,7 @@ def test_what_the_classifier_confuses_makes_a_difference_larger_than_it_looks():
 
 
 def test_an_interval_is_as_wide_as_the_side_with_fewer_fields_makes_it():
-    many, few = selection(fields=200), selection(fields=6, seed=1)
+    many, few = selection(fields=200), selection(fields=8, seed=1)
     found = between(many, few)
     assert found.median_nm.low is not None
     nothing = between(many, selection(fields=4, seed=1))

@@ -53,7 +53,7 @@ def test_fields_that_repeat_their_particles_say_no_more_than_once():
     [
         (lambda s, f, g: (s[:19], f[:19], g[:19]), "fewer than 20 observable particles"),
         (lambda s, f, g: (s, f & False, g), "fewer than 5 particles with a fault, or without"),
-        (lambda s, f, g: (s, f, g % 4), "fewer than 5 fields of view"),
+        (lambda s, f, g: (s, f, g % 7), "fewer than 8 fields of view"),
         (lambda s, f, g: (s * 0 + 5, f, g), "all of one size"),
         (lambda s, f, g: (s, s > 5, g), "parts faulted from faultless particles entirely"),
     ],
@@ -110,7 +110,7 @@ def test_a_figure_that_rises_with_time_drifts_and_one_that_does_not_does_not():
     assert rising.rho > 0.5
     assert rising.p_value < 0.001
     assert drift(time, noise).p_value > 0.01
-    assert drift(time[:4], noise[:4]).reason == "fewer than 5 fields of view have particles"
+    assert drift(time[:7], noise[:7]).reason == "fewer than 8 fields of view have particles"
     assert drift(time, np.ones(40)).reason == "the same in all fields of view"
 
 

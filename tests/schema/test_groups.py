@@ -18,7 +18,7 @@ UUIDS = tuple(f"{number}" * 36 for number in range(3))
 
 @pytest.fixture
 def three(connection):
-    """Three sessions of two runs and two samples, 6 fields of 4 particles, larger each time."""
+    """Three sessions of two runs and two samples, 8 fields of 4 particles, larger each time."""
     for number, (run, sample) in enumerate([("R1", "Au"), ("R2", "Au"), ("R2", "CdSe")]):
         started = NOW + timedelta(hours=number)
         named = replace(
@@ -26,7 +26,7 @@ def three(connection):
             started_at_utc=started,
         )  # fmt: skip
         session_id = sessions.start(connection, named)
-        for field in range(6):
+        for field in range(8):
             name = f"{number}-{field}"
             sizes = [4.0 + number + 0.1 * field + 0.2 * k for k in range(4)]
             regions = tuple(particle(k + 1, size) for k, size in enumerate(sizes))
@@ -55,8 +55,8 @@ def test_each_has_the_figures_it_has_alone_and_differs_from_the_first(three):
 
 def test_a_run_holds_all_its_sessions(three):
     first, second = groups(three, "run", ["R1", "R2"], seed=7)
-    assert (first.population.fields_of_view, second.population.fields_of_view) == (6, 12)
-    assert groups(three, "sample", ["Au", "CdSe"], seed=7)[0].population.fields_of_view == 12
+    assert (first.population.fields_of_view, second.population.fields_of_view) == (8, 16)
+    assert groups(three, "sample", ["Au", "CdSe"], seed=7)[0].population.fields_of_view == 16
 
 
 def test_two_models_are_never_held_against_each_other(three):
@@ -67,7 +67,7 @@ def test_two_models_are_never_held_against_each_other(three):
     found = groups(three, "session", [UUIDS[0], "9" * 36], seed=7)
     assert {group.population.pipeline_fingerprint for group in found} == {made.pipeline.fingerprint}
     assert (found[0].population.particles, found[1].population.particles) == (0, 1)
-    assert found[0].population.excluded == {"other_pipeline": 24}
+    assert found[0].population.excluded == {"other_pipeline": 32}
 
 
 def test_a_material_the_model_does_not_know_takes_the_correction_from_the_difference(

@@ -119,7 +119,7 @@ def test_no_one_and_two_particles_are_figures_or_none_never_nan():
         None,
         None,
     )
-    assert none.interval_method == "fewer than 5 fields of view: no interval"
+    assert none.interval_method == "fewer than 8 fields of view: no interval"
     one = population((1, FAULT, 5.0, False, None), rng=np.random.default_rng(0))
     assert (one.diameter_nm.d50.value, one.moments_nm.standard_deviation.value) == (5.0, None)
     assert (one.lognormal, one.normal) == (None, None)

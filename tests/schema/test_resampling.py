@@ -170,10 +170,10 @@ def test_particles_of_each_kind_are_summed_as_if_each_kind_stood_alone():
     assert found == pytest.approx(alone)
 
 
-def test_fewer_than_five_fields_have_no_interval():
+def test_fewer_than_eight_fields_have_no_interval():
     draws = np.arange(1000.0)
-    assert bootstrap(4).interval(draws) is None
-    assert bootstrap(5).interval(draws) is not None
+    assert bootstrap(7).interval(draws) is None
+    assert bootstrap(8).interval(draws) is not None
 
 
 def test_a_figure_that_one_resample_in_twenty_lacks_has_no_interval():

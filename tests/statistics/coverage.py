@@ -31,7 +31,6 @@ SCENARIOS = (
     Scenario(name="few full fields", fields=12, particles_per_field=25),
     Scenario(name="many sparse fields", fields=100, particles_per_field=8),
     Scenario(name="eight fields", fields=8, particles_per_field=20),
-    Scenario(name="five fields", fields=5, particles_per_field=30),
     Scenario(name="drawn in groups", fields=800, particles_per_field=8),
     Scenario(name="border loss", fields=30, particles_per_field=18, frame_nm=60.0),
     Scenario(
