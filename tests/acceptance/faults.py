@@ -11,7 +11,9 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from tests.acceptance.clean import assert_all_done, assert_no_row_without_file
@@ -66,6 +68,7 @@ def faults_at_every_call(
     dense: int = 12,
     growth: float = 1.5,
     most: int = 1000,
+    at_once: int = 1,
 ) -> str:
     """Row 2: each fault on a fresh state folder, until a run is not hit any more.
 
@@ -76,16 +79,22 @@ def faults_at_every_call(
         dense: up to this call every one is hit; after it the steps grow.
         growth: of the steps.
         most: the last call that is tried.
+        at_once: kinds and calls that are worked through beside each other; many runs only wait.
     """
-    interrupted = ended_well = 0
-    for kind in kinds:
-        for call in calls:
-            for k in _steps(dense, growth, most):
-                ran = _one(folder / f"{kind}_{call}_{k}", Fault(call, kind, k))
-                interrupted += ran.code != 0
-                ended_well += ran.code == 0 and ran.hit
-                if not ran.hit:
-                    break
+
+    def until_not_hit(kind: str, call: str) -> tuple[int, int]:
+        interrupted = ended_well = 0
+        for k in _steps(dense, growth, most):
+            ran = _one(folder / f"{kind}_{call}_{k}", Fault(call, kind, k))
+            interrupted += ran.code != 0
+            ended_well += ran.code == 0 and ran.hit
+            if not ran.hit:
+                break
+        return interrupted, ended_well
+
+    with ThreadPoolExecutor(at_once) as pool:
+        counts = list(pool.map(until_not_hit, *zip(*product(kinds, calls), strict=True)))
+    interrupted, ended_well = map(sum, zip(*counts, strict=True))
     return (
         f"{interrupted} runs interrupted, {ended_well} ended well in spite of the fault; "
         "all clean after a restart"

@@ -21,6 +21,7 @@ from tests.soak.share import share_comes_and_goes
 
 PLACE = "tests/acceptance"
 ALL = 10**6  # more than there are
+AT_ONCE = 4  # runs of row 2
 REAL = SHARED_DATA / "formats" if SHARED_DATA.is_dir() else None
 
 
@@ -53,7 +54,7 @@ def rows(hours: float, fuzz_hours: float) -> tuple[Row, ...]:
             marks="CI",
             test="SIGKILL, EIO, ENOSPC at the k-th call, once and for good",
             size="7 calls, 5 faults, k = 1 to 6 and on in steps until a run is not hit",
-            run=lambda folder: faults_at_every_call(folder, dense=6),
+            run=lambda folder: faults_at_every_call(folder, dense=6, at_once=AT_ONCE),
         ),
         Row(
             number="3",
