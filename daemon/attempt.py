@@ -86,17 +86,17 @@ class Attempts:
         self.stage = ""
 
     def load(self) -> None:
-        """The first worker, with its model, and a parser.
+        """The first worker, with its model, and a parser, which comes up meanwhile.
 
         Raises:
             ConfigError: the bundle cannot be loaded.
             DaemonError: the worker did not come up, or was abandoned.
         """
+        self._parser.start()
         try:
             self._ensure_worker()
         except AttemptFailed as failure:
             raise DaemonError(f"the model could not be loaded: {failure}") from failure
-        self._parser.start()
 
     def work_off(self, job: FileJob) -> Outcome:
         """What became of the file; no error is raised for whatever the file holds."""

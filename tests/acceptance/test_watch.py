@@ -1,4 +1,4 @@
-"""From a file in a folder to its rows: the real daemon, the shipped model, real files."""
+"""From a file in a folder to its rows: the real daemon, real files, the model where it counts."""
 
 import json
 import math
@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,10 @@ def test_raw_files_stay_as_they_were(quick: Bench, fill: Fill):
     assert sorted(os.listdir(quick.folder)) == [path.name for path in paths]
 
 
-def test_files_written_while_it_watches_are_found_once(bench: Bench, counts: tuple[Counts, ...]):
-    daemon = bench.start()
-    slow, whole = bench.folder / "slow.tif", bench.folder / ".whole.tif.tmp"
-    bench.until((bench.state / "fringewatch.sqlite").exists)
+def test_files_written_while_it_watches_are_found_once(quick: Bench, counts: tuple[Counts, ...]):
+    daemon = quick.start()
+    slow, whole = quick.folder / "slow.tif", quick.folder / ".whole.tif.tmp"
+    quick.until((quick.state / "fringewatch.sqlite").exists)
     write_tiff(whole, counts[0], 0.04)
     content = whole.read_bytes()
     with slow.open("wb") as stream:
@@ -74,12 +75,12 @@ def test_files_written_while_it_watches_are_found_once(bench: Bench, counts: tup
             stream.flush()
             time.sleep(0.05)
     write_tiff(whole, counts[1], 0.04)
-    whole.rename(bench.folder / "renamed.tif")
-    bench.until(lambda: bench.states() == {"slow.tif": "done", "renamed.tif": "done"})
-    bench.stop(daemon)
+    whole.rename(quick.folder / "renamed.tif")
+    quick.until(lambda: quick.states() == {"slow.tif": "done", "renamed.tif": "done"})
+    quick.stop(daemon)
     assert daemon.returncode == 0
-    assert bench.query("SELECT count(*) FROM source_file") == [(2,)]
-    bench.assert_clean()
+    assert quick.query("SELECT count(*) FROM source_file") == [(2,)]
+    quick.assert_clean()
 
 
 def test_a_killed_daemon_takes_every_file_up_again_once(bench: Bench, fill: Fill):
@@ -208,19 +209,19 @@ def test_a_pixel_size_said_by_hand_is_used_and_recorded(quick: Bench, counts: tu
     ]
 
 
-def test_by_hand_and_live_give_the_same_rows(bench: Bench, fill: Fill, tmp_path: Path):
+def test_by_hand_and_live_give_the_same_rows(quick: Bench, fill: Fill, tmp_path: Path):
     (path,) = fill(1)
-    assert bench.run("watch", "--once").returncode == 0
-    other = Bench(folder=bench.folder, state=tmp_path / "other", config=tmp_path / "other.toml")
+    assert quick.run("watch", "--once").returncode == 0
+    other = replace(quick, state=tmp_path / "other", config=tmp_path / "other.toml")
     other.configure()
     result = other.run("analyse", path)
     assert result.returncode == 0, result.stderr
     sql = "SELECT * FROM current_particle ORDER BY label"
-    rows, others = bench.query(sql), other.query(sql)
+    rows, others = quick.query(sql), other.query(sql)
     assert len(rows) == len(others) > 0
     assert all(map(alike, rows, others))
     keys = "SELECT natural_key FROM analysis"
-    assert bench.query(keys) == other.query(keys)
+    assert quick.query(keys) == other.query(keys)
 
 
 def test_an_overwritten_file_supersedes_its_results(quick: Bench, counts: tuple[Counts, ...]):
