@@ -198,8 +198,8 @@ def _told(config: Config) -> Iterator[Finding]:
         except OSError as error:
             yield _bad("overlays", f"{printable(folder)}: {error.strerror or error}")
         else:
-            words = "written" if takes else "no folder that could be written"
-            yield _verdict(takes, "overlays", f"{printable(folder)} is {words}")
+            words = "takes pictures" if takes else "is no folder that could be written"
+            yield _verdict(takes, "overlays", f"{printable(folder)} {words}")
     if config.alerts.is_asked_for:
         reason = fault(config.alerts.command)
         yield _verdict(reason is None, "alerts", reason or printable(config.alerts.command[0]))
