@@ -52,6 +52,7 @@ lint: install
 bench: install
 	@$(BIN)/python tests/benchmarks/unet.py
 	@$(BIN)/python -m tests.benchmarks.surfaces
+	@$(BIN)/python -m tests.benchmarks.pipeline
 
 # A package that nobody can say anything about is a failure, so silence never looks like safety.
 audit: install

@@ -1,9 +1,9 @@
 """From a settled file to a committed row, beside the published pipeline on the same micrograph.
 
-`make bench` runs it and writes the tables of `docs/performance.md`. Both work in one process, in
-turns, on the same file; the median of the turns counts. What the published network makes of a
-micrograph is replaced by the crystals that were drawn, so that the steps behind it have as many
-regions to work on. Peaks of memory are of processes in which one of them worked alone.
+`make bench` runs it. Both work in one process, in turns, on the same file; the median of the turns
+counts. What the published network makes of a micrograph is replaced by the crystals that were
+drawn, so that the steps behind it have as many regions to work on. Peaks of memory are of processes
+in which one of them worked alone.
 """
 
 import argparse
