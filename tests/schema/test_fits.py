@@ -244,3 +244,16 @@ def test_a_law_grows_with_its_particles(factor, seed, depth):
         larger = fit("normal", factor * diameter_nm, factor * limit)
         assert larger.centre_nm.value == pytest.approx(factor * normal.centre_nm.value, rel=1e-6)
         assert larger.spread.value == pytest.approx(factor * normal.spread.value, rel=1e-6)
+
+
+@pytest.mark.parametrize("model", ["lognormal", "normal"])
+def test_the_interval_of_a_fitted_spread_reaches_further_up_than_down(model):
+    # Of few fields: see the intervals of spreads in `distribution`.
+    rng = np.random.default_rng(4)
+    field = np.repeat(np.arange(8), 20)
+    sizes = rng.lognormal(1.8 + rng.normal(0, 0.2, 8)[field], 0.1)
+    bootstrap = FieldBootstrap(8, np.random.default_rng(5))
+    spread = fitted(model, field, sizes, np.ones(160), 0.0, bootstrap, tested=False).spread
+    scale = math.log if model == "lognormal" else float
+    low, value, high = (scale(each) for each in (spread.low, spread.value, spread.high))
+    assert high / value > 1.05 * value / low

@@ -239,6 +239,12 @@ def test_sizes_are_of_the_classes_asked_for_and_fractions_of_all():
     assert "size and shape of agglomeration alone" in found.counting_rule
 
 
+def test_what_has_no_class_is_of_no_class_that_was_asked_for():
+    regions = ((1, -1, 4.0, False, None), (1, BACKGROUND, 6.0, False, None))
+    found = population(*regions, rules=Rules(size_classes=("background",)))
+    assert (found.particles, found.unclassified) == (1, 1)
+
+
 def test_without_a_pixel_size_particles_count_in_the_fractions_alone():
     nan = float("nan")
     regions = [
