@@ -1,7 +1,7 @@
 """`fringewatch compare`: sessions, synthesis runs or samples in one table."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from rich.table import Table
@@ -15,6 +15,7 @@ from daemon.names import printable
 from daemon.population_table import console
 from daemon.reading import BOOTSTRAP_SEED, open_for_reading
 from daemon.selection import Selection, session_uuid
+from daemon.words import signed
 from schema import sessions
 from schema.distribution import Estimate
 from schema.fractions import Fraction
@@ -98,9 +99,17 @@ def _key(by: By, name: str, every: Sequence[str], connection: Connection) -> str
     return key
 
 
+def _table(by: By, columns: Sequence[str]) -> Table:
+    """A figure and its interval stay on one line of eighty; where it is narrow, names fold."""
+    table = Table(by, box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
 def _figures(by: By, found: Sequence[Group], titles: dict[str, str]) -> Table:
-    columns = ("fields", "particles", "median nm", "GSD", "visible faults %", "corrected %")
-    table = Table(by, *columns, box=None, pad_edge=False)
+    columns = ("fields", "particles", "median nm", "GSD", "visible\nfaults %", "corrected\n%")
+    table = _table(by, columns)
     for group in found:
         population = group.population
         corrected = population.stacking_fault_fraction.corrected
@@ -108,10 +117,10 @@ def _figures(by: By, found: Sequence[Group], titles: dict[str, str]) -> Table:
             printable(titles.get(group.key, group.key)),
             str(population.fields_of_view),
             str(population.particles),
-            _estimate(population.diameter_nm.d50, "{:.2f}"),
-            _estimate(population.moments_nm.geometric_standard_deviation, "{:.3f}"),
+            _estimate(population.diameter_nm.d50, 2),
+            _estimate(population.moments_nm.geometric_standard_deviation, 2),
             _classified(population.stacking_fault_fraction),
-            _bounded(corrected.value, corrected.low, corrected.high, "{:.0f}", 100),
+            _percent(corrected.value, corrected.low, corrected.high),
         )
     return table
 
@@ -119,12 +128,12 @@ def _figures(by: By, found: Sequence[Group], titles: dict[str, str]) -> Table:
 def _differences(by: By, found: Sequence[Group], titles: dict[str, str]) -> Table:
     columns = (
         "median nm",
-        "visible faults, points",
-        "corrected, points",
-        "p of fields",
+        "visible faults,\npoints",
+        "corrected,\npoints",
+        "p of\nfields",
         "distance",
     )
-    table = Table(by, *columns, box=None, pad_edge=False)
+    table = _table(by, columns)
     for group in found:
         against = group.against_first
         if against is None:
@@ -132,9 +141,9 @@ def _differences(by: By, found: Sequence[Group], titles: dict[str, str]) -> Tabl
         p_value = against.field_p_value
         table.add_row(
             printable(titles.get(group.key, group.key)),
-            _estimate(against.median_nm, "{:+.2f}"),
-            _estimate(against.faults, "{:+.0f}", 100),
-            _estimate(against.corrected_faults, "{:+.0f}", 100),
+            _difference(against.median_nm, 2),
+            _difference(against.faults, 0, 100),
+            _difference(against.corrected_faults, 0, 100),
             NONE if p_value is None else f"{p_value:.2g}",
             NONE if against.distance is None else f"{against.distance:.3f}",
         )
@@ -143,22 +152,36 @@ def _differences(by: By, found: Sequence[Group], titles: dict[str, str]) -> Tabl
 
 def _classified(fraction: Fraction) -> str:
     low, high, _ = interval_of(fraction) or (None, None, "")
-    return _bounded(fraction.wilson.value, low, high, "{:.0f}", 100)
+    return _percent(fraction.wilson.value, low, high)
 
 
-def _estimate(found: Estimate, form: str, factor: float = 1.0) -> str:
-    return _bounded(found.value, found.low, found.high, form, factor)
+def _percent(value: float | None, low: float | None, high: float | None) -> str:
+    return _bounded(value, low, high, lambda share: f"{100 * share:.0f}", "–")
+
+
+def _estimate(found: Estimate, digits: int) -> str:
+    return _bounded(found.value, found.low, found.high, lambda each: f"{each:.{digits}f}", "–")
+
+
+def _difference(found: Estimate, digits: int, factor: float = 1.0) -> str:
+    def shown(each: float) -> str:
+        return signed(factor * each, digits)
+
+    return _bounded(found.value, found.low, found.high, shown, ", ")
 
 
 def _bounded(
-    value: float | None, low: float | None, high: float | None, form: str, factor: float = 1.0
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    shown: Callable[[float], str],
+    between: str,
 ) -> str:
     if value is None:
         return NONE
-    text = form.format(factor * value)
     if low is None or high is None:
-        return text
-    return f"{text} [{form.format(factor * low)}, {form.format(factor * high)}]"
+        return shown(value)
+    return f"{shown(value)} [{shown(low)}{between}{shown(high)}]"
 
 
 def _plain(group: Group, names: dict[str, str]) -> dict[str, object]:

@@ -206,7 +206,7 @@ def rank(rho: float | None) -> str:
     return NONE if rho is None else signed(rho)
 
 
-def signed(value: float) -> str:
+def signed(value: float, digits: int = 2) -> str:
     """A number with its sign, the minus as it is printed; what rounds to nothing has none."""
-    text = f"{value:+.2f}".replace("-", "−")
-    return text[1:] if text[1:] == "0.00" else text
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text if text.strip("+−0.") else text[1:]

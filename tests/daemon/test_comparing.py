@@ -70,6 +70,21 @@ def test_of_sessions_of_one_name_the_uuid_tells(two, owner, config, capsys):
     assert [g["key"] for g in json.loads(capsys.readouterr().out)["groups"]] == uuids
 
 
+def test_a_figure_and_its_interval_stay_on_one_line_of_eighty(owner, config, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for number in (1, 2):
+        session_id = session(owner, f"session of day {number}", number)
+        for field in range(8):
+            pixels = f"{8 * number + field - 8:x}"
+            done(owner, f"/data/{pixels}.dm4".encode(), pixels, session_id)
+    comparing.compare(config, "session", [], Selection(), as_json=False)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "[" in line]
+    assert len(lines) == 3  # two of figures, one of differences
+    assert all(line.count("[") == line.count("]") for line in lines)
+    assert all(len(line) <= 80 for line in lines)
+    assert "0.00 [−0.50, +0.50] 0 [0, 0]" in lines[-1]  # never −0
+
+
 def test_of_sessions_of_one_name_people_see_which_is_which(owner, config, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     for number in (1, 2):
