@@ -15,7 +15,7 @@ from daemon.alarms import Alert, AlertEvent, Memory, judged, watchpoints
 from daemon.clock import Clock
 from daemon.config import AlertsConfig
 from daemon.facts import Look, PopulationOf
-from daemon.telling import NotTold, Teller, fault
+from daemon.telling import NotTold, Teller, command_fault
 from schema import engine as database
 from schema.errors import SchemaError
 from schema.state import StateFolder
@@ -57,7 +57,7 @@ class Alerting:
     def start(self) -> None:
         """Begin to look."""
         self._memory = alarm_memory.remembered(self._state)
-        self._warn(fault(self._limits.command))
+        self._warn(command_fault(self._limits.command))
         self._thread.start()
 
     def stop(self) -> None:

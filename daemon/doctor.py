@@ -27,7 +27,7 @@ from daemon.owning import LARGEST_LOG_BYTES
 from daemon.reading import open_for_reading
 from daemon.roots import Root, RootVanished, look, opened
 from daemon.space import free_share
-from daemon.telling import fault
+from daemon.telling import command_fault
 from daemon.walk import folder_count, walk
 from daemon.watcher import WATCH_SHARE, watch_limit
 from schema import checkup, watched
@@ -201,7 +201,7 @@ def _told(config: Config) -> Iterator[Finding]:
             words = "takes pictures" if takes else "is no folder that could be written"
             yield _verdict(takes, "overlays", f"{printable(folder)} {words}")
     if config.alerts.is_asked_for:
-        reason = fault(config.alerts.command)
+        reason = command_fault(config.alerts.command)
         yield _verdict(reason is None, "alerts", reason or printable(config.alerts.command[0]))
 
 

@@ -21,7 +21,7 @@ from daemon.notices import posted
 from daemon.population_table import console, print_correlations, print_population
 from daemon.reading import BOOTSTRAP_SEED, bundle_line, open_for_reading
 from daemon.selection import Selection
-from daemon.telling import fault
+from daemon.telling import command_fault
 from schema import gathering, queries, sessions, standing
 from schema.outlook import per_minute
 from schema.queries import MicrographRow
@@ -142,7 +142,7 @@ def check_config(file: Path, as_json: bool) -> None:
     if config.alerts.is_asked_for:
         command = printable(" ".join(config.alerts.command))
         out.print(f"  tells of limits that are crossed through {command}", soft_wrap=True)
-        if reason := fault(config.alerts.command):
+        if reason := command_fault(config.alerts.command):
             out.print(f"  warning: {reason}", soft_wrap=True)
 
 

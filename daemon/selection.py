@@ -238,4 +238,4 @@ def _check_range(min_nm: float | None, max_nm: float | None, uncalibrated: bool)
     if min_nm is not None and max_nm is not None and max_nm <= min_nm:
         raise Misused(f"no particle has {min_nm:g} nm or more and less than {max_nm:g} nm")
     if uncalibrated and (min_nm is not None or max_nm is not None):
-        raise Misused("--uncalibrated counts particles whose size in nm nobody knows")
+        raise Misused("--uncalibrated goes with no range of sizes: nobody knows theirs in nm")

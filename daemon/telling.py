@@ -32,7 +32,7 @@ class NotTold(Exception):
     """The command could not be run, failed, or took too long."""
 
 
-def fault(command: Sequence[str]) -> str | None:
+def command_fault(command: Sequence[str]) -> str | None:
     """Why a command could not be run now, by who asks; None where it could."""
     program = command[0]
     if os.access(program, os.X_OK) and os.path.isfile(program):

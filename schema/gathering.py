@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,11 +80,13 @@ def gathered(
 ) -> Gathered:
     """What the statistics of these micrographs are made from."""
     choice = choose(results(connection, scope), rules)
+    materials, pixel_size_uncertainty = _stated(connection, scope)
     return Gathered(
         choice=choice,
         particles=particles(connection, choice.analysis_ids),
         bundle=bundle_of(connection, choice.pipeline_fingerprint),
-        **_stated(connection, scope),
+        materials=materials,
+        pixel_size_uncertainty=pixel_size_uncertainty,
     )
 
 
@@ -148,7 +149,7 @@ def bundle_of(connection: Connection, pipeline_fingerprint: str | None) -> Bundl
     return None if row is None else BundleRecord(**row._mapping)
 
 
-def _stated(connection: Connection, scope: Scope) -> dict[str, Any]:
+def _stated(connection: Connection, scope: Scope) -> tuple[tuple[str, ...], float | None]:
     """What the sessions of these micrographs state: materials, and the largest uncertainty.
 
     The latter is half the 95 % interval of the pixel size, as a share of it; None where it is not
@@ -157,10 +158,8 @@ def _stated(connection: Connection, scope: Scope) -> dict[str, Any]:
     columns = select(Session.material, Session.pixel_size_uncertainty).distinct()
     found = connection.execute(in_scope(columns, scope)).all()
     known = [uncertainty for _, uncertainty in found if uncertainty is not None]
-    return {
-        "materials": tuple(sorted({material for material, _ in found if material})),
-        "pixel_size_uncertainty": max(known) if known and len(known) == len(found) else None,
-    }
+    materials = tuple(sorted({material for material, _ in found if material}))
+    return materials, max(known) if known and len(known) == len(found) else None
 
 
 def columns_of(

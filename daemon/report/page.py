@@ -71,7 +71,7 @@ def page(report: Report, gallery: Gallery | None) -> str:
         repeat=repeat,
         heat=heat(report.relations),
         model=None if report.bundle is None else model_of(report.bundle),
-        command=repeat.command(report),
+        command=repeat.command_line(report.state_folder, report.selection),
         gallery=gallery,
         marks=CLASS_MARKS,
     )

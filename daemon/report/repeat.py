@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 from daemon.names import printable
 from daemon.report.contents import Report
@@ -68,10 +69,10 @@ def environment(report: Report) -> str:
     return f"fringewatch {report.software_version} with Python {python}, {libraries}"
 
 
-def command(report: Report) -> str:
-    """The command line that makes this report again, in a shell such as bash."""
-    words = ["fringewatch", "report", "FILE.html", "--state", os.fspath(report.state_folder)]
-    return " ".join(map(_quoted, [*words, *_options(report.selection)]))
+def command_line(state_folder: Path, selection: Selection) -> str:
+    """What makes the same report again, in a shell such as bash."""
+    words = ["fringewatch", "report", "FILE.html", "--state", os.fspath(state_folder)]
+    return " ".join(map(_quoted, [*words, *_options(selection)]))
 
 
 def _quoted(word: str) -> str:

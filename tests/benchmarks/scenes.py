@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.analysis.gratings import wave
+from tests.analysis.lattices import BETWEEN_RAD, GOLD_PER_NM
+
 CARBON_COUNTS = 400.0
 SPECKLE = 0.06  # deviation of the carbon, as a share of the counts
 SPECKLE_NM = 0.12
 DARKER = 0.22
 FRINGES = 0.16
-FRINGES_PER_NM = (4.25, 4.9)
-BETWEEN_RAD = math.radians(54.7)
 LARGEST_NM = 6.0
 FILLING = 0.62  # of a cell of the grid, by the diameter
 JITTER = 0.15
@@ -78,9 +79,5 @@ def _fringes(
 ) -> NDArray[np.float64]:
     """Two crossing waves of unit amplitude."""
     y, x = np.mgrid[box] * pixel_size_nm
-    return np.asarray(
-        sum(
-            np.cos(2 * math.pi * q * (x * math.cos(a) + y * math.sin(a)))
-            for q, a in zip(FRINGES_PER_NM, (azimuth_rad, azimuth_rad + BETWEEN_RAD), strict=True)
-        )
-    )
+    first, second = GOLD_PER_NM
+    return wave(y, x, first, azimuth_rad) + wave(y, x, second, azimuth_rad + BETWEEN_RAD)

@@ -1,8 +1,10 @@
 """The page of a report: the figures of `summary`, all cases of too little, nothing from outside."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,7 +23,7 @@ from daemon import reporting
 from daemon.cli import app
 from daemon.config import Config, StateConfig
 from daemon.errors import DaemonError, Misused
-from daemon.report import writing
+from daemon.report import repeat, writing
 from daemon.selection import Selection
 from schema import ledger, store
 from schema.choice import Rules
@@ -411,6 +413,32 @@ def test_the_command_of_the_page_makes_the_same_page(
     )
     assert result.exit_code == 0, result.output
     assert again.read_text(encoding="utf-8") == first
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain",
+        "two words",
+        "it's",
+        "a\nb",
+        "a\nb'c\\d$(x)",
+        "\x1b[31m",
+        "\x85f",
+        "\u202ex",
+        "\udcff",
+        "é\n",
+    ],
+)
+def test_a_shell_reads_the_command_of_the_page_as_it_was_meant(config, name):
+    line = repeat.command_line(config.state.folder / name, Selection(session=name, run=name))
+    assert line.isprintable()
+    script = f"fringewatch() {{ printf '%s\\0' \"$@\"; }}; {line}"
+    read = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=True).stdout
+    expected = ["report", "FILE.html", "--state", str(config.state.folder / name)]
+    expected += ["--session", name, "--run", name]
+    assert read.split(b"\0")[:-1] == [os.fsencode(word) for word in expected]
 
 
 class FixedClock:

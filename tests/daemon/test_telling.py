@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.alarms import AlarmKind, Alert, AlertEvent
-from daemon.telling import NotTold, Teller, fault
+from daemon.telling import NotTold, Teller, command_fault
 from schema.state import StateFolder
 from tests.daemon.moments import NOW, wait_until
 
@@ -79,14 +79,14 @@ def test_a_command_that_reads_nothing_is_well(program: Program):
 
 def test_a_command_that_is_not_there_is_said_so(state: StateFolder):
     teller = Teller(["/nowhere/tell"], state)
-    assert "/nowhere/tell" in (fault(["/nowhere/tell"]) or "")
+    assert "/nowhere/tell" in (command_fault(["/nowhere/tell"]) or "")
     with pytest.raises(NotTold, match="No such file"):
         teller.tell(ALERT)
 
 
 def test_a_command_that_is_there_has_no_fault(tmp_path: Path):
-    assert fault([sys.executable]) is None
-    assert fault([str(tmp_path)]) is not None
+    assert command_fault([sys.executable]) is None
+    assert command_fault([str(tmp_path)]) is not None
 
 
 def test_one_that_hangs_is_ended_with_all_it_began(program: Program, tmp_path: Path):
